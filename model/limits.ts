@@ -1,0 +1,78 @@
+/**
+ * Bounds on everything that comes from outside, each with its reason. Sizes in bytes, times in milliseconds.
+ */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+/** Chunk of a release image in its core: few large blocks are fast, 512 KiB still spreads over peers. */
+export const RELEASE_CHUNK = 512 * KiB;
+/** Sections in a release image; version 1 has two. */
+export const MAX_SECTIONS = 16;
+/** The `git` section: tag, commit, trees and small blobs of one release (Debian's largest manifest is ~15 MB). */
+export const MAX_GIT_SECTION = 256 * MiB;
+/** One git object other than a payload blob: the manifest is the largest. */
+export const MAX_GIT_OBJECT = 64 * MiB;
+/** Objects in one pack from outside. */
+export const MAX_PACK_OBJECTS = 2_000_000;
+/** A payload, uncompressed; the signed manifest then gives the exact bound. */
+export const MAX_PAYLOAD = 64 * GiB;
+/** Depth of directories in a tree or a path: Linux's PATH_MAX leaves ~2,000, no package needs 128. */
+export const MAX_PATH_DEPTH = 128;
+/** Linux's PATH_MAX and NAME_MAX. */
+export const MAX_PATH = 4095;
+export const MAX_NAME = 255;
+/** Entries in a manifest. */
+export const MAX_MANIFEST_ENTRIES = 1_000_000;
+/** A control paragraph; Debian's longest is ~30 KiB. */
+export const MAX_CONTROL = 1 * MiB;
+/** A control field. */
+export const MAX_FIELD = 512 * KiB;
+/** Alternatives in a clause, clauses in a field: a bound against absurd input, far above Debian's. */
+export const MAX_RELATIONS = 20_000;
+/** A maintainer script. */
+export const MAX_SCRIPT = 16 * MiB;
+/** An armoured OpenPGP signature over one object. */
+export const MAX_SIGNATURE = 64 * KiB;
+/** An armoured public key: with many certifications keys grow, 10,000 signatures are an attack. */
+export const MAX_PUBLIC_KEY = 1 * MiB;
+/** Keys in one index. */
+export const MAX_INDEX_KEYS = 10_000;
+/** Root keys in `authorizations`. */
+export const MAX_ROOTS = 64;
+/** A block of an index core; hypercore's own limit is 15 MiB. */
+export const MAX_INDEX_BLOCK = 1 * MiB;
+/** An index pack that travels as a static core: 63,000 packages are 18 MB packed. */
+export const MAX_INDEX_PACK = 1 * GiB;
+/** One shard: ~15 packages of a Debian-sized suite; small distributions of large entries fit too. */
+export const MAX_SHARD = 8 * MiB;
+/** Commits that one update brings; a client that missed more takes a snapshot. */
+export const MAX_UPDATE_COMMITS = 200_000;
+/** How far another machine's clock may be ahead of ours before a signature or an index counts as future. */
+export const CLOCK_SKEW = 5 * 60 * 1000;
+/** How long an index stays valid when its maker did not say: a month, as for Debian's security suites twice over. */
+export const DEFAULT_VALIDITY_DAYS = 30;
+
+/** An .deb member that we hold in memory (control.tar, decompressed). */
+export const MAX_DEB_CONTROL = 64 * MiB;
+/** A data.tar, decompressed: Debian's largest package is ~5 GB. */
+export const MAX_DEB_DATA = 64 * GiB;
+
+/** Every network wait has an end. */
+export const TIMEOUT = {
+  /** no block, no peer, no answer for this long: give up, say so */
+  idle: 20_000,
+  /** finding a first peer */
+  connect: 10_000,
+  /** answer of a local daemon */
+  socket: 5_000,
+  /** waiting for another process to release a lock before saying busy */
+  lock: 2_000,
+} as const;
+
+/** Bad blocks from one peer before it is dropped and remembered. */
+export const MAX_BAD_BLOCKS = 3;
+/** Peers kept on disk. */
+export const MAX_STORED_PEERS = 512;
+/** A frame on the daemon socket. */
+export const MAX_FRAME = 16 * MiB;

@@ -1,0 +1,71 @@
+/**
+ * What the rooms hand each other about releases.
+ */
+import type { Control } from './control.js';
+import type { CoreKey, Fingerprint, Oid, Sha256 } from './ids.js';
+import type { Manifest, ManifestEntry } from './manifest.js';
+import type { Verified } from './verified.js';
+
+/** Names one release. */
+export interface ReleaseId {
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string;
+}
+
+/** Where the bytes of an immutable core are: its key and how many bytes it holds. */
+export interface CoreRef {
+  readonly key: CoreKey;
+  readonly byteLength: number;
+}
+
+/** What a release's index entry pins, beside its control fields. */
+export interface ReleasePin extends ReleaseId {
+  readonly core: CoreRef;
+  /** git oid of the signed tag object */
+  readonly tag: Oid;
+  /** id that the release's tree has under git's SHA-256 object format */
+  readonly tree: Sha256;
+  /** primary fingerprint of the release's signer */
+  readonly signer: Fingerprint;
+}
+
+/** Random access to the bytes of something: a file, a core, a socket. */
+export interface ByteSource {
+  readonly byteLength: number;
+  /** Exactly `length` bytes from `offset`, in chunks of any size. Throws GtpkgError when they can't be had. */
+  read(offset: number, length: number): AsyncIterable<Uint8Array>;
+}
+
+/** The maintainer scripts that a release may carry. */
+export const SCRIPT_NAMES = ['preinst', 'postinst', 'prerm', 'postrm', 'config', 'triggers', 'templates', 'shlibs', 'symbols'] as const;
+export type ScriptName = (typeof SCRIPT_NAMES)[number];
+
+/** Takes the payload as it is verified. Calls come in manifest order, awaited one by one. */
+export interface PayloadSink {
+  /** every entry but files: directories, links, devices */
+  entry(entry: ManifestEntry): Promise<void> | void;
+  /** a file's contents; its digests are checked after the last chunk, and extract() throws when they differ */
+  file(entry: ManifestEntry, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+/** A release whose signature, tree and manifest have been checked; contents are checked while they stream. */
+export interface ReleaseHead {
+  readonly pin: ReleasePin;
+  readonly control: Control;
+  readonly manifest: Manifest;
+  /** the manifest's exact bytes, to be kept in the root */
+  readonly manifestBytes: Uint8Array;
+  /** paths, as byte strings without a leading slash */
+  readonly conffiles: readonly string[];
+  readonly scripts: ReadonlyMap<string, Uint8Array>;
+  /**
+   * Streams the payload into `sink`, checking size, SHA-256 and both git oids of every file against the signed tree.
+   * Resolves only when everything was seen and matched; whatever the sink wrote before a throw must be thrown away.
+   * @throws GtpkgError PAYLOAD_CORRUPT
+   */
+  extract(sink: PayloadSink): Promise<void>;
+}
+
+/** The only thing that the installer accepts. */
+export type VerifiedRelease = Verified<ReleaseHead>;
