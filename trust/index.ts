@@ -1,0 +1,4 @@
+/** OpenPGP keys, signatures and the keyring. Nothing here decides whom to trust; that is the index's and the policy's. */
+export { generateKey, PublicKey, type GeneratedKey, type GenerateOptions } from './keys.js';
+export { verifyDetached, type VerifiedSignature, type VerifyOptions } from './verify.js';
+export { KeyStore, type KeyInfo, type Signer } from './keystore.js';
