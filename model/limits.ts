@@ -46,6 +46,18 @@ export const MAX_INDEX_BLOCK = 1 * MiB;
 export const MAX_INDEX_PACK = 1 * GiB;
 /** One shard: ~15 packages of a Debian-sized suite; small distributions of large entries fit too. */
 export const MAX_SHARD = 8 * MiB;
+/** `distribution` or `authorizations`: a few hundred bytes, 64 roots are 3 KiB. */
+export const MAX_INDEX_FILE = 64 * KiB;
+/** An index commit: its message has one line per change, and the list is cut at MAX_MESSAGE_CHANGES. */
+export const MAX_INDEX_COMMIT = 256 * KiB;
+/** Changes named in the message of an index commit; the tree says the rest. */
+export const MAX_MESSAGE_CHANGES = 500;
+/** An index pack up to this size rides in the index core itself: one round trip. */
+export const MAX_INLINE_PACK = 64 * KiB;
+/** What one index sync may unpack to: four times 63,000 packages with their history. */
+export const MAX_INDEX_UNPACKED = 1 * GiB;
+/** Update records after which a new snapshot is due, so that a new client reads few blocks. */
+export const MAX_UPDATES_BEFORE_SNAPSHOT = 256;
 /** Commits that one update brings; a client that missed more takes a snapshot. */
 export const MAX_UPDATE_COMMITS = 200_000;
 /** How far another machine's clock may be ahead of ours before a signature or an index counts as future. */
