@@ -86,5 +86,25 @@ export const TIMEOUT = {
 export const MAX_BAD_BLOCKS = 3;
 /** Peers kept on disk. */
 export const MAX_STORED_PEERS = 512;
+/** Known peers dialled at once when the network starts: the most recently seen ones. */
+export const MAX_DIALS = 32;
+/** How long a peer that sent corrupt blocks is refused. */
+export const REFUSED_FOR = 7 * 24 * 60 * 60 * 1000;
+/** Connections, all together and from one address (loopback is exempt). */
+export const MAX_CONNECTIONS = 64;
+export const MAX_CONNECTIONS_PER_HOST = 16;
+/** A connection that replicates nothing for this long may make room; after the longer time it is closed anyway. */
+export const IDLE_CONNECTION = { crowded: 30_000, ever: 10 * 60_000 } as const;
+/** Cores that peers may have us hold open at once, all together and over one connection; idle ones are closed. */
+export const MAX_SERVED_CORES = 4096;
+export const MAX_SERVED_CORES_PER_CONNECTION = 1024;
+/** Cores fetched at once: 32-64 is the plateau measured; more only holds memory. */
+export const MAX_PARALLEL_FETCHES = 48;
+/** Cores open in one fetch, those included that no peer has offered yet. */
+export const MAX_WAITING_FETCHES = 512;
+/** Blocks asked from one peer of one core at once, at least and at most (the latter on slow links). */
+export const INFLIGHT_BLOCKS: readonly [number, number] = [8, 64];
+/** Cores named in one request. */
+export const MAX_REFS = 200_000;
 /** A frame on the daemon socket. */
 export const MAX_FRAME = 16 * MiB;

@@ -1,0 +1,146 @@
+/**
+ * What other rooms see of replication: a depot of cores, whoever holds the store (this process or a daemon).
+ * Only types and one constant table; importing this loads nothing.
+ */
+import type { Address, ByteSource, CoreKey, CoreRef, PeerAddress } from '../model/index.js';
+
+/** Bytes of all asked cores: held so far, wanted in the end, and from how many connected peers. */
+export interface FetchProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly peers: number;
+}
+
+export interface FetchOptions {
+  /** called at most some times a second; must not throw */
+  readonly onProgress?: (progress: FetchProgress) => void;
+  readonly signal?: AbortSignal;
+  /** milliseconds without any progress before giving up; the depot's own time-out when absent */
+  readonly timeout?: number;
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+  /** milliseconds; the depot's own time-out when absent */
+  readonly timeout?: number;
+}
+
+/** An index core: an append-only list of blocks under one key. */
+export interface Log {
+  readonly key: CoreKey;
+  /** blocks known to exist; grows by append() and refresh() */
+  readonly length: number;
+  /** true when this home holds the secret key */
+  readonly writable: boolean;
+  /** @throws GtpkgError PERMISSION (not writable), LIMIT_EXCEEDED (a block over MAX_INDEX_BLOCK) */
+  append(blocks: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Block `index`, from the store or from peers.
+   * @throws GtpkgError BLOCKS_MISSING, NO_PEER, OFFLINE, PEER_CORRUPT, LIMIT_EXCEEDED, INDEX_EQUIVOCATION
+   */
+  get(index: number, options?: WaitOptions): Promise<Buffer>;
+  /**
+   * Asks connected peers for a longer log and waits for their answers, at most `timeout`.
+   * Never throws for want of peers: `peers` says how many answered; 0 means the length is only what was known before.
+   */
+  refresh(options?: WaitOptions): Promise<{ readonly length: number; readonly peers: number }>;
+  close(): Promise<void>;
+}
+
+/** A peer on disk, in `peers.json`. */
+export interface StoredPeer extends PeerAddress {
+  /** `user`: named by hand or in an introduction, kept until removed; `seen`: once connected, may be displaced */
+  readonly origin: 'user' | 'seen';
+  /** RFC 3339, when it was last connected */
+  readonly seen?: string;
+  /** RFC 3339, until when it is refused because it sent corrupt blocks */
+  readonly refusedUntil?: string;
+}
+
+export interface PeerStatus {
+  readonly key: CoreKey;
+  /** where it is, when known: of a connection, or as stored */
+  readonly address?: Address;
+  readonly connected: boolean;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** corrupt blocks in this process's life */
+  readonly badBlocks: number;
+  readonly refused: boolean;
+}
+
+export interface DepotStatus {
+  readonly publicKey: CoreKey;
+  /** process that owns the store, and whether it is a daemon */
+  readonly pid: number;
+  readonly daemon: boolean;
+  readonly offline: boolean;
+  /** `none`: no DHT in use; `silent`: no node has answered yet */
+  readonly dht: 'none' | 'silent' | 'answering';
+  /** where others can dial this node: `formatPeerAddress` gives the line for `peer add` */
+  readonly listening?: PeerAddress;
+  readonly peers: readonly PeerStatus[];
+  /** index cores whose topic is joined */
+  readonly topics: readonly CoreKey[];
+  /** in the store, whole or in part */
+  readonly cores: number;
+  readonly blocks: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** The store of cores and the way to peers. All methods may be called at once. */
+export interface Depot {
+  /** this node's transport key, the same as long as the home lives */
+  readonly publicKey: CoreKey;
+  /** true when a daemon does the work */
+  readonly remote: boolean;
+  /** Holds a file as a static core: same bytes, same key, on every machine; nothing is done when held already. */
+  putStatic(path: string): Promise<CoreRef>;
+  putStaticBytes(bytes: Uint8Array): Promise<CoreRef>;
+  /** Bytes held of each, in order. */
+  held(refs: readonly CoreRef[]): Promise<number[]>;
+  /**
+   * Returns when every block of every core is in the store.
+   * @throws GtpkgError NO_PEER, BLOCKS_MISSING (`data.missing`: core and block ranges), PEER_CORRUPT, OFFLINE,
+   * CORE_MISMATCH (a key that names something else than a static core of that size), NO_SPACE, TIMEOUT (aborted by `signal`)
+   */
+  fetch(refs: readonly CoreRef[], options?: FetchOptions): Promise<void>;
+  /** Local reads only. Reading throws GtpkgError BLOCKS_MISSING when a block is not held, CORE_MISMATCH. */
+  source(ref: CoreRef): ByteSource;
+  /** A writable log of this home; the same name gives the same key. */
+  createLog(name: string): Promise<CoreKey>;
+  /** @throws GtpkgError CORE_MISMATCH when the key names a static core */
+  openLog(key: CoreKey): Promise<Log>;
+  /** Looks for peers under the topics of these index cores, and announces there when this node serves. */
+  join(keys: readonly CoreKey[]): Promise<void>;
+  /** Stores and dials; forgives an earlier refusal. */
+  addPeers(peers: readonly PeerAddress[]): Promise<void>;
+  removePeers(keys: readonly CoreKey[]): Promise<void>;
+  peers(): Promise<readonly StoredPeer[]>;
+  status(): Promise<DepotStatus>;
+  /** Of a daemon's depot: only this connection. */
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** `$GTPKG_HOME`; made when absent */
+  readonly home: string;
+  /** DHT nodes; undefined is the public DHT, an empty list no DHT at all (stored and named peers only) */
+  readonly bootstrap?: readonly Address[] | undefined;
+  /** touch no network */
+  readonly offline?: boolean;
+  /** where to be reachable for direct dials; implies serving */
+  readonly listen?: Address | undefined;
+  /** announce and accept connections, not only make them */
+  readonly server?: boolean;
+  /** milliseconds without progress before a wait ends; TIMEOUT.idle when absent */
+  readonly timeout?: number | undefined;
+  /** `own`: do not use a daemon; for the daemon itself */
+  readonly mode?: 'any' | 'own';
+}
+
+/** A running service that can be stopped. */
+export interface Closable {
+  close(): Promise<void>;
+}

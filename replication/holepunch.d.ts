@@ -1,0 +1,246 @@
+/**
+ * What we use of the Holepunch packages, which ship no types. Nothing here is exported from the room:
+ * other rooms see only our own types (index.ts). Names that start with `_` are the library's own
+ * business; the few used stand here with the reason at the place of use.
+ */
+
+declare module 'hypercore' {
+  import type { EventEmitter } from 'node:events';
+
+  export interface KeyPair {
+    readonly publicKey: Buffer;
+    readonly secretKey: Buffer;
+  }
+  export interface TreeNode {
+    readonly index: number;
+    readonly size: number;
+    readonly hash: Uint8Array;
+  }
+  export interface Manifest {
+    readonly version: number;
+    readonly quorum: number;
+    readonly signers: readonly { readonly publicKey: Uint8Array }[];
+    readonly prologue: { readonly hash: Uint8Array; readonly length: number } | null;
+  }
+  export interface Proof {
+    readonly fork: number;
+    readonly block: {
+      readonly index: number;
+      readonly value: Uint8Array;
+      readonly nodes: readonly TreeNode[];
+    } | null;
+    readonly hash: null;
+    readonly seek: null;
+    readonly upgrade: {
+      readonly start: number;
+      readonly length: number;
+      readonly nodes: readonly TreeNode[];
+      readonly additionalNodes: readonly TreeNode[];
+      readonly signature: null;
+    } | null;
+    readonly manifest: null;
+  }
+  /** Multiplexer of one connection. */
+  export interface Muxer {
+    opened(channel: { protocol: string; id: Uint8Array }): boolean;
+    pair(channel: { protocol: string; id?: Uint8Array }, notify: (id: Buffer) => Promise<void> | void): void;
+    [Symbol.iterator](): Iterator<object>;
+  }
+  /** An encrypted connection to one peer. */
+  export interface Connection extends EventEmitter {
+    readonly remotePublicKey: Buffer;
+    readonly isInitiator: boolean;
+    readonly userData: Muxer;
+    readonly rawStream: { readonly remoteHost?: string; readonly remotePort?: number; readonly rtt?: number } | null;
+    readonly rawBytesRead: number;
+    readonly rawBytesWritten: number;
+    readonly destroyed: boolean;
+    readonly destroying: boolean;
+    destroy(error?: Error): void;
+  }
+  /** One connection's view of one core. */
+  export interface CorePeer {
+    readonly stream: Connection;
+    readonly remotePublicKey: Buffer;
+    readonly inflight: number;
+    readonly remoteSynced: boolean;
+    readonly remoteLength: number;
+    readonly remoteFork: number;
+    readonly remoteContiguousLength: number;
+    readonly remoteBitfield: { get(index: number): boolean };
+  }
+  export interface Replicator {
+    allowFork: boolean;
+    inflightRange: [number, number];
+    readonly peers: readonly CorePeer[];
+    attached(muxer: Muxer): boolean;
+    attachTo(muxer: Muxer): void;
+    detachFrom(muxer: Muxer): void;
+    setInflightRange(min: number, max: number): void;
+    _notDownloadingLinger: number;
+  }
+  /** What all sessions of one core share. */
+  export interface InternalCore {
+    readonly replicator: Replicator;
+    readonly discoveryKey: Buffer;
+    readonly opened: boolean;
+    readonly state: { readonly byteLength: number; readonly length: number } | null;
+    ready(): Promise<void>;
+  }
+  export interface Download {
+    done(): Promise<boolean>;
+    destroy(): void;
+  }
+
+  export default class Hypercore {
+    static key(manifest: Manifest): Buffer;
+    static discoveryKey(key: Uint8Array): Buffer;
+    readonly core: InternalCore;
+    readonly key: Buffer;
+    readonly discoveryKey: Buffer;
+    readonly length: number;
+    readonly contiguousLength: number;
+    readonly fork: number;
+    readonly writable: boolean;
+    readonly manifest: Manifest | null;
+    readonly peers: readonly CorePeer[];
+    readonly closing: Promise<void> | null;
+    ready(): Promise<void>;
+    close(): Promise<void>;
+    get(index: number, options?: { wait?: boolean; timeout?: number }): Promise<Buffer | null>;
+    has(start: number, end?: number): Promise<boolean>;
+    append(blocks: readonly Uint8Array[]): Promise<{ length: number }>;
+    truncate(length: number, options?: { fork?: number }): Promise<void>;
+    update(options?: { wait?: boolean }): Promise<boolean>;
+    download(range: { start: number; end: number; linear?: boolean }): Download;
+    applyProof(proof: Proof): Promise<boolean>;
+    on(event: 'append' | 'ready' | 'close' | 'manifest', listener: () => void): this;
+    on(event: 'download' | 'upload', listener: (index: number, bytes: number, from: CorePeer) => void): this;
+    on(event: 'verification-error', listener: (error: Error & { code?: string }, request: unknown, response: unknown, from: CorePeer) => void): this;
+    on(event: 'conflict', listener: (length: number, fork: number, proof: unknown) => void): this;
+    on(event: 'peer-add' | 'peer-remove', listener: (peer: CorePeer) => void): this;
+    off(event: string, listener: (...args: never[]) => void): this;
+  }
+}
+
+declare module 'corestore' {
+  import type Hypercore from 'hypercore';
+  import type { Connection, InternalCore, Manifest, Muxer } from 'hypercore';
+
+  export interface GetOptions {
+    readonly key?: Uint8Array;
+    readonly discoveryKey?: Uint8Array;
+    readonly name?: string;
+    readonly manifest?: Manifest;
+    readonly active?: boolean;
+    readonly allowFork?: boolean;
+    readonly writable?: boolean;
+  }
+  export default class Corestore {
+    constructor(directory: string, options?: { readOnly?: boolean; wait?: boolean });
+    readonly cores: Iterable<InternalCore> & { readonly size: number };
+    readonly storage: {
+      hasCore(discoveryKey: Uint8Array): Promise<boolean>;
+      resumeCore(discoveryKey: Uint8Array): Promise<CoreStorage | null>;
+    };
+    ready(): Promise<void>;
+    close(): Promise<void>;
+    get(options: GetOptions): Hypercore;
+    namespace(name: string): Corestore;
+    list(): AsyncIterable<Buffer>;
+    watch(onopen: (core: InternalCore) => void): void;
+    replicate(connection: Connection): unknown;
+    _attachMaybe(muxer: Muxer, discoveryKey: Uint8Array): Promise<void>;
+  }
+  export interface CoreStorage {
+    read(): {
+      getHead(): Promise<{ length: number } | null>;
+      getHints(): Promise<{ contiguousLength: number } | null>;
+      tryFlush(): void;
+    };
+  }
+}
+
+declare module 'hypercore-crypto' {
+  import type { KeyPair, TreeNode } from 'hypercore';
+
+  export interface HypercoreCrypto {
+    data(block: Uint8Array): Buffer;
+    parent(a: TreeNode, b: TreeNode): Buffer;
+    tree(roots: readonly TreeNode[]): Buffer;
+    keyPair(seed?: Uint8Array): KeyPair;
+    randomBytes(length: number): Buffer;
+  }
+  const crypto: HypercoreCrypto;
+  export default crypto;
+}
+
+declare module 'hyperdht' {
+  import type { EventEmitter } from 'node:events';
+  import type { Connection, KeyPair } from 'hypercore';
+
+  export interface Endpoint {
+    readonly host: string;
+    readonly port: number;
+  }
+  export interface ConnectOptions {
+    readonly keyPair?: KeyPair;
+    readonly relayAddresses?: readonly Endpoint[] | null;
+  }
+  export interface DHTOptions {
+    readonly bootstrap?: readonly Endpoint[];
+    readonly host?: string;
+    /** `[first, beyond the last]`: tried in order; `[0, 0]` is any free port */
+    readonly port?: number | readonly [number, number];
+    readonly anyPort?: boolean;
+    readonly firewalled?: boolean;
+    readonly ephemeral?: boolean;
+    readonly keyPair?: KeyPair;
+  }
+  export default class HyperDHT extends EventEmitter {
+    constructor(options: DHTOptions);
+    readonly host: string | null;
+    readonly online: boolean;
+    readonly destroyed: boolean;
+    readonly stats: { readonly requests: { readonly responses: number; readonly timeouts: number } };
+    bind(): Promise<void>;
+    fullyBootstrapped(): Promise<void>;
+    address(): Endpoint | null;
+    localAddress(): Endpoint | null;
+    connect(publicKey: Uint8Array, options?: ConnectOptions): Connection;
+    destroy(options?: { force?: boolean }): Promise<void>;
+  }
+}
+
+declare module 'hyperswarm' {
+  import type { EventEmitter } from 'node:events';
+  import type { Connection, KeyPair } from 'hypercore';
+  import type HyperDHT from 'hyperdht';
+
+  export interface Discovery {
+    flushed(): Promise<boolean>;
+    destroy(): Promise<void>;
+  }
+  export default class Hyperswarm extends EventEmitter {
+    constructor(options: {
+      dht: HyperDHT;
+      keyPair: KeyPair;
+      maxPeers?: number;
+      maxParallel?: number;
+      backoffs?: readonly [number, number, number, number];
+      jitter?: number;
+      firewall?: (remotePublicKey: Buffer) => boolean;
+    });
+    maxPeers: number;
+    readonly dht: HyperDHT;
+    readonly connecting: number;
+    readonly explicitPeers: ReadonlySet<unknown>;
+    join(topic: Uint8Array, options: { server: boolean; client: boolean }): Discovery;
+    joinPeer(publicKey: Uint8Array): void;
+    leavePeer(publicKey: Uint8Array): void;
+    listen(): Promise<unknown>;
+    destroy(options?: { force?: boolean }): Promise<void>;
+    on(event: 'connection', listener: (connection: Connection) => void): this;
+    on(event: 'update', listener: () => void): this;
+  }
+}
