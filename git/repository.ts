@@ -127,9 +127,7 @@ export class Repository {
     const dir = join(this.dir, 'objects', 'pack');
     // any 40 digits that depend on the contents and their order
     const name = createHash('sha1')
-      .update(
-        items.map(([oid]) => oid).join('\n'),
-      )
+      .update(items.map(([oid]) => oid).join('\n'))
       .digest('hex');
     const path = join(dir, `pack-${name}`);
     const verified = items.map(([oid, item]) => verifying(oid, item));
