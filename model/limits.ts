@@ -30,12 +30,20 @@ export const MAX_CONTROL = 1 * MiB;
 export const MAX_FIELD = 512 * KiB;
 /** Alternatives in a clause, clauses in a field: a bound against absurd input, far above Debian's. */
 export const MAX_RELATIONS = 20_000;
+/** Dead ends that the resolver may run into before it gives up: Debian's worst requests need a few hundred. */
+export const MAX_SOLVER_CONFLICTS = 200_000;
 /** A maintainer script. */
 export const MAX_SCRIPT = 16 * MiB;
 /** An armoured OpenPGP signature over one object. */
 export const MAX_SIGNATURE = 64 * KiB;
 /** An armoured public key: with many certifications keys grow, 10,000 signatures are an attack. */
 export const MAX_PUBLIC_KEY = 1 * MiB;
+/** Packets in one key, and signatures that claim to be its own: each of these costs a verification. */
+export const MAX_KEY_PACKETS = 8_192;
+export const MAX_KEY_SIGNATURES = 256;
+/** RSA modulus: 2048 is NIST's floor until 2030; past 8192 gpg makes none, and verifying gets slow. */
+export const MIN_RSA_BITS = 2048;
+export const MAX_RSA_BITS = 8192;
 /** Keys in one index. */
 export const MAX_INDEX_KEYS = 10_000;
 /** Root keys in `authorizations`. */

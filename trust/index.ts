@@ -1,4 +1,5 @@
-/** OpenPGP keys, signatures and the keyring. Nothing here decides whom to trust; that is the index's and the policy's. */
+/** OpenPGP keys, signatures and the keyring. Nothing here decides whom to trust: that is the index's and the policy's. */
 export { generateKey, PublicKey, type GeneratedKey, type GenerateOptions } from './keys.js';
 export { verifyDetached, type VerifiedSignature, type VerifyOptions } from './verify.js';
-export { KeyStore, type KeyInfo, type Signer } from './keystore.js';
+export { KeyStore, type KeyInfo } from './keystore.js';
+export type { AskPassphrase, Signer } from './signer.js';

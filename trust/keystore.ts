@@ -1,15 +1,31 @@
 /**
  * The user's keys on disk: `<FPR>.asc` (0644) and `<FPR>.secret.asc` (0600) in one directory (0700).
+ *
+ * Files hold minimal certificates that were verified when they came in, so `list` reads them without openpgp; whatever
+ * is used to verify or to sign is verified again. Importing merges: a revocation or a private part once known is never
+ * lost to a copy of the key without it. A private part is stored as it came, under its own passphrase.
  */
-import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GtpkgError, parseFingerprint, type Fingerprint } from '../model/index.js';
-import { generateKey, PublicKey, type GenerateOptions } from './keys.js';
-import { loadOpenpgp } from './openpgp.js';
+import { GtpkgError, limits, systemCode, type Fingerprint } from '../model/index.js';
+import { describe, flatten, groupPackets, merge, toPublic, type Certificate } from './certificate.js';
+import { dearmorKey } from './armor.js';
+import { fileError, readText, writeText } from './files.js';
+import {
+  generateKey,
+  hasSecret,
+  PublicKey,
+  readCertificate,
+  writeCertificate,
+  type GenerateOptions,
+} from './keys.js';
+import { readKeyMaterial, readPackets, readProtection, TAG, type Packet } from './packets.js';
+import { openSigner, protections, type AskPassphrase, type Signer } from './signer.js';
 
 /** One key of the store. */
 export interface KeyInfo {
   readonly fingerprint: Fingerprint;
+  /** safe to print, the primary one first */
   readonly userIds: readonly string[];
   readonly created: Date;
   readonly expires: Date | undefined;
@@ -20,16 +36,7 @@ export interface KeyInfo {
   readonly protected: boolean;
 }
 
-/** Something that can sign. The private part stays inside. */
-export interface Signer {
-  /** of the primary key */
-  readonly fingerprint: Fingerprint;
-  /** for git's author, committer and tagger lines */
-  readonly person: { readonly name: string; readonly email: string };
-  readonly publicKey: PublicKey;
-  /** one armoured, detached, binary signature over `bytes` */
-  sign(bytes: Uint8Array): Promise<string>;
-}
+const isSecret = ({ tag }: Packet): boolean => tag === TAG.secretKey || tag === TAG.secretSubkey;
 
 /** Keys in a directory. */
 export class KeyStore {
@@ -40,138 +47,168 @@ export class KeyStore {
     this.#directory = directory;
   }
 
-  /** Makes a key and stores it. */
+  #path(fingerprint: Fingerprint, secret = false): string {
+    return join(this.#directory, `${fingerprint}${secret ? '.secret' : ''}.asc`);
+  }
+
+  /** Makes a key and stores it. @throws GtpkgError BAD_NAME, PERMISSION, READ_ONLY, NO_SPACE, IO_ERROR */
   async generate(options: GenerateOptions): Promise<KeyInfo> {
-    const key = await generateKey(options);
-    return this.import(key.privateKey);
+    return this.import((await generateKey(options)).privateKey);
   }
 
-  /** Stores a public or private key, armoured or binary. @throws GtpkgError KEY_MALFORMED, KEY_WEAK */
+  /**
+   * Stores one public or private key, armoured or binary, merged with what is here of it.
+   * @throws GtpkgError KEY_MALFORMED, KEY_WEAK, PERMISSION, READ_ONLY, NO_SPACE, IO_ERROR
+   */
   async import(input: string | Uint8Array): Promise<KeyInfo> {
-    const openpgp = await loadOpenpgp();
-    const text = typeof input === 'string' ? input : Buffer.from(input).toString('utf8');
-    const key = text.startsWith('-----BEGIN')
-      ? await openpgp.readKey({ armoredKey: text })
-      : await openpgp.readKey({ binaryKey: input as Uint8Array });
-    const publicKey = await PublicKey.parse(key.toPublic().armor());
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    await this.#write(`${publicKey.fingerprint}.asc`, publicKey.armored, 0o644);
-    if (key.isPrivate()) await this.#write(`${publicKey.fingerprint}.secret.asc`, key.armor(), 0o600);
-    return (await this.#info(publicKey.fingerprint)) as KeyInfo;
-  }
+    const incoming = readCertificate(input);
+    const checked = await PublicKey.fromCertificate(incoming); // by itself first: a bad key must not ride on a good one
+    const { fingerprint } = checked;
+    const [known, knownSecret] = [await this.#load(fingerprint), await this.#load(fingerprint, true)];
+    const merged =
+      known === undefined
+        ? checked
+        : await PublicKey.fromCertificate(merge(toPublic(known), checked.certificate));
+    const secrets = secretPackets([incoming, ...(knownSecret === undefined ? [] : [knownSecret])]);
 
-  async #write(name: string, text: string, mode: number): Promise<void> {
-    const path = join(this.#directory, name);
-    await writeFile(`${path}.new`, text, { mode });
-    await chmod(`${path}.new`, mode);
-    await rename(`${path}.new`, path);
-  }
-
-  async #read(name: string): Promise<string | undefined> {
-    return readFile(join(this.#directory, name), 'utf8').catch(() => undefined);
-  }
-
-  async #info(fingerprint: Fingerprint): Promise<KeyInfo | undefined> {
-    const text = await this.#read(`${fingerprint}.asc`);
-    if (text === undefined) return undefined;
-    const key = await PublicKey.parse(text);
-    const secret = await this.#read(`${fingerprint}.secret.asc`);
-    let isProtected = false;
-    if (secret !== undefined) {
-      const openpgp = await loadOpenpgp();
-      isProtected = !(await openpgp.readPrivateKey({ armoredKey: secret })).isDecrypted();
+    try {
+      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      throw fileError(cause, this.#directory);
     }
-    const { userIds, created, expires, revoked } = key;
+    if (secrets.has(fingerprint)) {
+      const swap = (packet: Packet): Packet => secrets.get(fingerprintOf(packet)) ?? packet;
+      await writeText(this.#path(fingerprint, true), writeCertificate(merged.certificate, swap), 0o600);
+    }
+    await writeText(this.#path(fingerprint), merged.armored, 0o644);
+    return this.#info(fingerprint);
+  }
+
+  // A file of ours, its packets in place and not verified.
+  async #load(fingerprint: Fingerprint, secret = false): Promise<Certificate | undefined> {
+    const path = this.#path(fingerprint, secret);
+    const text = await readText(path);
+    if (text === undefined) return undefined;
+    try {
+      const certificate = groupPackets(readPackets(dearmorKey(text).data, limits.MAX_KEY_PACKETS));
+      if (certificate.material.fingerprint !== fingerprint) throw new Error('it holds another key');
+      return certificate;
+    } catch (cause) {
+      throw new GtpkgError('KEY_MALFORMED', `${path} is damaged: ${(cause as Error).message}`, {
+        hint: 'Move the file away and import the key again.',
+        data: { path },
+        cause,
+      });
+    }
+  }
+
+  async #info(fingerprint: Fingerprint): Promise<KeyInfo> {
+    const certificate = await this.#load(fingerprint);
+    if (certificate === undefined) return this.#missing(fingerprint);
+    const secret = await this.#load(fingerprint, true);
+    const kept = secret === undefined ? [] : [...protections(secret).values()];
+    const { userIds, created, expires, revoked } = describe(certificate);
     return {
       fingerprint,
       userIds,
       created,
       expires,
       revoked,
-      secret: secret !== undefined,
-      protected: isProtected,
+      secret: kept.some((how) => how !== 'absent'),
+      protected: kept.includes('passphrase'),
     };
+  }
+
+  #missing(text: string, what = 'no key'): never {
+    throw new GtpkgError('KEY_NOT_FOUND', `${what} ${text} here`, {
+      hint: 'gtpkg key list shows what is here.',
+      data: { key: text },
+    });
   }
 
   /** The armoured public key. @throws GtpkgError KEY_NOT_FOUND */
   async exportPublic(fingerprint: Fingerprint): Promise<string> {
-    return (await this.#read(`${fingerprint}.asc`)) ?? this.#missing(fingerprint);
+    return (await readText(this.#path(fingerprint))) ?? this.#missing(fingerprint);
   }
 
-  /** The armoured private key, protected as it is stored. @throws GtpkgError KEY_NOT_FOUND */
+  /** The armoured private key, under the passphrase that it has. @throws GtpkgError KEY_NOT_FOUND */
   async exportSecret(fingerprint: Fingerprint): Promise<string> {
-    return (await this.#read(`${fingerprint}.secret.asc`)) ?? this.#missing(fingerprint);
+    return (await readText(this.#path(fingerprint, true))) ?? this.#missing(fingerprint, 'no private key of');
   }
 
-  #missing(text: string): never {
-    throw new GtpkgError('KEY_NOT_FOUND', `no key ${text} here`, {
-      hint: 'See gtpkg key list, or gtpkg key generate.',
-    });
-  }
-
-  /** All keys, sorted by fingerprint. */
+  /** All keys, sorted by fingerprint. Reads each file once and loads no cryptography. @throws GtpkgError KEY_MALFORMED */
   async list(): Promise<KeyInfo[]> {
-    const names = await readdir(this.#directory).catch(() => [] as string[]);
-    const out: KeyInfo[] = [];
-    for (const name of names.sort()) {
-      const match = /^([0-9A-F]{40})\.asc$/.exec(name);
-      const info = match === null ? undefined : await this.#info(parseFingerprint(match[1] ?? ''));
-      if (info !== undefined) out.push(info);
+    let names: string[];
+    try {
+      names = await readdir(this.#directory);
+    } catch (cause) {
+      if (systemCode(cause) === 'ENOENT') return [];
+      throw fileError(cause, this.#directory);
     }
+    const fingerprints = names.flatMap((name) => /^([0-9A-F]{40})\.asc$/.exec(name)?.[1] ?? []).sort();
+    const out: KeyInfo[] = [];
+    for (const fingerprint of fingerprints) out.push(await this.#info(fingerprint as Fingerprint));
     return out;
   }
 
-  /** @throws GtpkgError KEY_NOT_FOUND */
+  /** @throws GtpkgError KEY_NOT_FOUND, KEY_MALFORMED, KEY_WEAK */
   async publicKey(fingerprint: Fingerprint): Promise<PublicKey> {
     return PublicKey.parse(await this.exportPublic(fingerprint));
   }
 
   /** Whether the public part is here. */
   async has(fingerprint: Fingerprint): Promise<boolean> {
-    return (await this.#read(`${fingerprint}.asc`)) !== undefined;
-  }
-
-  /** Fingerprint, unique suffix of 8 digits or more, or e-mail address. @throws GtpkgError KEY_NOT_FOUND */
-  async resolve(text: string): Promise<Fingerprint> {
-    const keys = await this.list();
-    const hex = text.replace(/\s+/g, '').replace(/^0x/i, '').toUpperCase();
-    const found = keys.filter((key) =>
-      /^[0-9A-F]{8,40}$/.test(hex)
-        ? key.fingerprint.endsWith(hex)
-        : key.userIds.some((id) => id === text || id.includes(`<${text}>`)),
-    );
-    const [only] = found;
-    if (found.length !== 1 || only === undefined) return this.#missing(text);
-    return only.fingerprint;
+    return (await readText(this.#path(fingerprint))) !== undefined;
   }
 
   /**
-   * Opens the private key. `passphrase` is asked only when the key has one.
-   * @throws GtpkgError KEY_NOT_FOUND, PASSPHRASE_NEEDED, PASSPHRASE_WRONG
+   * A fingerprint, a unique suffix of it of 8 digits or more, or a unique e-mail address.
+   * @throws GtpkgError KEY_NOT_FOUND; `data.matches` lists the keys when there are several
    */
-  async signer(fingerprint: Fingerprint, passphrase: () => Promise<string | undefined>): Promise<Signer> {
-    const openpgp = await loadOpenpgp();
-    const publicKey = await this.publicKey(fingerprint);
-    let key = await openpgp.readPrivateKey({ armoredKey: await this.exportSecret(fingerprint) });
-    if (!key.isDecrypted()) {
-      const words = await passphrase();
-      if (words === undefined)
-        throw new GtpkgError('PASSPHRASE_NEEDED', `the key ${fingerprint} has a passphrase`);
-      try {
-        key = await openpgp.decryptKey({ privateKey: key, passphrase: words });
-      } catch (cause) {
-        throw new GtpkgError('PASSPHRASE_WRONG', `this is not the passphrase of ${fingerprint}`, { cause });
-      }
-    }
-    const match = /^(.*?)\s*<([^<>]*)>$/.exec(publicKey.userIds[0] ?? '');
-    return {
-      fingerprint,
-      person: { name: match?.[1] ?? fingerprint, email: match?.[2] ?? '' },
-      publicKey,
-      sign: async (bytes) => {
-        const message = await openpgp.createMessage({ binary: bytes });
-        return openpgp.sign({ message, signingKeys: key, detached: true });
-      },
-    };
+  async resolve(text: string): Promise<Fingerprint> {
+    const hex = text.replace(/\s+/g, '').replace(/^0x/i, '').toUpperCase();
+    const keys = await this.list();
+    const email = text.trim().toLowerCase();
+    const isHex = /^[0-9A-F]{8,40}$/.test(hex);
+    const found = keys.filter(({ fingerprint, userIds }) =>
+      isHex
+        ? fingerprint.endsWith(hex)
+        : userIds.some((id) => id.toLowerCase() === email || id.toLowerCase().endsWith(`<${email}>`)),
+    );
+    const [only] = found;
+    if (only === undefined) return this.#missing(JSON.stringify(text.slice(0, 200)));
+    if (found.length === 1) return only.fingerprint;
+    throw new GtpkgError('KEY_NOT_FOUND', `"${text}" fits ${found.length} keys`, {
+      hint: 'Give the whole fingerprint.',
+      data: { key: text, matches: found.map(({ fingerprint }) => fingerprint) },
+    });
   }
+
+  /**
+   * Opens the private key; `passphrase` is called only when it has one, and gives undefined when there is none to be had.
+   * @throws GtpkgError KEY_NOT_FOUND, PASSPHRASE_NEEDED, PASSPHRASE_WRONG, SIGNER_REVOKED, SIGNER_EXPIRED
+   */
+  async signer(fingerprint: Fingerprint, passphrase: AskPassphrase): Promise<Signer> {
+    const publicKey = await this.publicKey(fingerprint);
+    const secret = await this.#load(fingerprint, true);
+    if (secret === undefined || !hasSecret(secret)) return this.#missing(fingerprint, 'no private key of');
+    return openSigner(publicKey, secret, passphrase);
+  }
+}
+
+function fingerprintOf(packet: Packet): string {
+  const isKey = isSecret(packet) || packet.tag === TAG.publicKey || packet.tag === TAG.publicSubkey;
+  return isKey ? readKeyMaterial(packet).fingerprint : '';
+}
+
+// Secret packets by fingerprint: the first certificate wins, but GnuPG's stub never hides a key that is there.
+function secretPackets(certificates: readonly Certificate[]): Map<string, Packet> {
+  const out = new Map<string, Packet>();
+  const isStub = (packet: Packet): boolean => readProtection(readKeyMaterial(packet)) === 'absent';
+  for (const packet of certificates.flatMap((certificate) => flatten(certificate)).filter(isSecret)) {
+    const fingerprint = fingerprintOf(packet);
+    const held = out.get(fingerprint);
+    if (held === undefined || (isStub(held) && !isStub(packet))) out.set(fingerprint, packet);
+  }
+  return out;
 }

@@ -1,9 +1,17 @@
 /**
- * Detached signatures: exactly one, binary, strong, by a key that is good now.
+ * Detached signatures over exact bytes: one armoured block, one version 4 packet, binary mode, a strong hash, made by a
+ * key that is neither expired nor revoked at `now`. The signature's own date is never the clock: whoever holds an
+ * expired or stolen key can write any date into it.
+ *
+ * Order: form, hash, who, cryptography, then what the dates say; so no message speaks of a date that nobody signed.
  */
-import { GtpkgError, limits, type Fingerprint } from '../model/index.js';
+import { GtpkgError, limits, type ErrorCode, type Fingerprint } from '../model/index.js';
+import { dearmorSignature } from './armor.js';
+import { isStrongHash, type SigningKey } from './certificate.js';
 import type { PublicKey } from './keys.js';
-import { loadOpenpgp } from './openpgp.js';
+import { isSignedBy, openpgpKey } from './openpgp.js';
+import { readPackets, TAG } from './packets.js';
+import { readSignatureFields, TYPE, type SignatureFields } from './signature.js';
 
 /** What is to be checked, against which keys, at what time. */
 export interface VerifyOptions {
@@ -27,38 +35,110 @@ export interface VerifiedSignature {
   readonly created: Date;
 }
 
-/**
- * @throws GtpkgError SIGNATURE_BAD, SIGNATURE_MALFORMED, SIGNATURE_WEAK, SIGNATURE_FUTURE, SIGNER_UNKNOWN, SIGNER_EXPIRED, SIGNER_REVOKED
- */
-export async function verifyDetached(options: VerifyOptions): Promise<VerifiedSignature> {
-  const openpgp = await loadOpenpgp();
-  try {
-    const signature = await openpgp.readSignature({ armoredSignature: options.signature });
-    const keyID = signature.getSigningKeyIDs()[0];
-    const key = options.keys.find((k) => k.openpgp.getKeys(keyID).length > 0);
-    if (key === undefined) throw new GtpkgError('SIGNER_UNKNOWN', 'signed by a key that is not known here');
-    const message = await openpgp.createMessage({ binary: options.signed });
-    const date = new Date(options.now.getTime() + limits.CLOCK_SKEW);
-    const result = await openpgp.verify({
-      message,
-      signature,
-      verificationKeys: key.openpgp as OpenPGPKey,
-      format: 'binary',
-      date,
-    });
-    await result.signatures[0]?.verified;
-    const packet = signature.packets[0];
-    return {
-      signer: key.fingerprint,
-      issuer: (key.openpgp.getKeys(keyID)[0]?.getFingerprint() ?? '').toUpperCase(),
-      created: packet?.created ?? new Date(0),
-    };
-  } catch (cause) {
-    if (cause instanceof GtpkgError) throw cause;
-    throw new GtpkgError('SIGNATURE_BAD', `the signature is not good: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+function refuse(code: ErrorCode, message: string, data: Record<string, unknown> = {}): GtpkgError {
+  return new GtpkgError(code, message, { data });
 }
 
-type OpenPGPKey = import('openpgp').PublicKey;
+/** Reads the one signature packet. @throws GtpkgError SIGNATURE_MALFORMED */
+function readDetached(text: string): { body: Buffer; fields: SignatureFields } {
+  const bad = (what: string, cause?: unknown): GtpkgError =>
+    new GtpkgError('SIGNATURE_MALFORMED', `not a detached signature as it must be: ${what}`, { cause });
+  if (text.length > limits.MAX_SIGNATURE) throw bad(`larger than ${limits.MAX_SIGNATURE} bytes`);
+  let body: Buffer;
+  let fields: SignatureFields;
+  try {
+    const packets = readPackets(dearmorSignature(text), 2);
+    const [packet] = packets;
+    if (packets.length !== 1 || packet?.tag !== TAG.signature)
+      throw new Error('not exactly one signature packet');
+    body = packet.body;
+    fields = readSignatureFields(body);
+  } catch (cause) {
+    throw bad((cause as Error).message, cause);
+  }
+  if (fields.type !== TYPE.binary) throw bad(`signature type ${fields.type}, binary (0) is expected`);
+  if (fields.unknownCritical !== undefined) throw bad(`an unknown critical ${fields.unknownCritical}`);
+  if (fields.embedded !== undefined || !fields.tight)
+    throw bad('parts that a signature over data does not have');
+  const { issuerId, issuerFingerprint } = fields;
+  if (issuerId === undefined && issuerFingerprint === undefined) throw bad('it does not say who made it');
+  if (issuerId !== undefined && issuerFingerprint !== undefined && !issuerFingerprint.endsWith(issuerId)) {
+    throw bad('it names two issuers');
+  }
+  return { body, fields };
+}
+
+function claims({ issuerFingerprint, issuerId }: SignatureFields, key: SigningKey): boolean {
+  return issuerFingerprint === undefined ? issuerId === key.keyId : issuerFingerprint === key.fingerprint;
+}
+
+/**
+ * Checks one detached signature.
+ * @throws GtpkgError SIGNATURE_MALFORMED, SIGNATURE_WEAK, SIGNER_UNKNOWN, SIGNATURE_BAD, SIGNATURE_FUTURE, SIGNER_REVOKED,
+ *   SIGNER_EXPIRED; `data.issuer` names the key that the signature claims, where it could be read
+ */
+export async function verifyDetached(options: VerifyOptions): Promise<VerifiedSignature> {
+  const { body, fields } = readDetached(options.signature);
+  const issuer = fields.issuerFingerprint ?? fields.issuerId ?? '';
+  if (!isStrongHash(fields.hash)) {
+    throw refuse(
+      'SIGNATURE_WEAK',
+      `the signature by ${issuer} uses a hash that is too weak (algorithm ${fields.hash})`,
+      { issuer },
+    );
+  }
+  const claimed = options.keys.flatMap((owner) =>
+    owner.signing.filter((key) => claims(fields, key)).map((key) => ({ owner, key })),
+  );
+  if (claimed.length === 0) {
+    throw refuse('SIGNER_UNKNOWN', `signed by ${issuer}, which is none of the keys accepted here`, {
+      issuer,
+    });
+  }
+  for (const { owner, key } of claimed) {
+    const by = await openpgpKey(key.packet, key.fingerprint);
+    if (!(await isSignedBy(by, { body, type: TYPE.binary }, { message: options.signed }))) continue;
+    const created = new Date(fields.created * 1000);
+    checkTimes({ owner, key, fields, now: options.now });
+    return { signer: owner.fingerprint, issuer: key.fingerprint, created };
+  }
+  throw refuse('SIGNATURE_BAD', `the signature that names ${issuer} does not fit what was signed`, {
+    issuer,
+  });
+}
+
+interface Times {
+  readonly owner: PublicKey;
+  readonly key: SigningKey;
+  readonly fields: SignatureFields;
+  readonly now: Date;
+}
+
+function checkTimes({ owner, key, fields, now }: Times): void {
+  const { fingerprint: signer } = owner;
+  const data = { signer, issuer: key.fingerprint };
+  const at = now.getTime();
+  const created = fields.created * 1000;
+  if (key.revoked)
+    throw refuse('SIGNER_REVOKED', `signed with a key of ${signer} that has been revoked`, data);
+  if (key.expires !== undefined && key.expires.getTime() <= at) {
+    throw refuse(
+      'SIGNER_EXPIRED',
+      `signed with a key of ${signer} that expired on ${key.expires.toISOString()}`,
+      data,
+    );
+  }
+  if (created > at + limits.CLOCK_SKEW || key.created.getTime() > at + limits.CLOCK_SKEW) {
+    throw refuse(
+      'SIGNATURE_FUTURE',
+      `the signature by ${signer} is dated ${new Date(created).toISOString()}, in the future`,
+      data,
+    );
+  }
+  if (created < key.created.getTime()) {
+    throw refuse('SIGNATURE_BAD', `the signature by ${signer} is dated before its key was made`, data);
+  }
+  if (fields.expiresIn !== 0 && created + fields.expiresIn * 1000 <= at) {
+    throw refuse('SIGNATURE_BAD', `the signature by ${signer} was good until a date that has passed`, data);
+  }
+}
