@@ -114,5 +114,11 @@ export const MAX_WAITING_FETCHES = 512;
 export const INFLIGHT_BLOCKS: readonly [number, number] = [8, 64];
 /** Cores named in one request. */
 export const MAX_REFS = 200_000;
+/** Nodes that `gtpkg dht` runs: enough for records to be kept by several. */
+export const DHT_NODES = 4;
 /** A frame on the daemon socket. */
 export const MAX_FRAME = 16 * MiB;
+/** A file of a root's own state (status, journal, one manifest): read whole, and ours, but disks rot. */
+export const MAX_STATE_FILE = 512 * MiB;
+/** Symbolic links followed on the way to one path, as Linux does (ELOOP). */
+export const MAX_LINK_HOPS = 40;

@@ -51,7 +51,11 @@ declare module 'hypercore' {
     readonly remotePublicKey: Buffer;
     readonly isInitiator: boolean;
     readonly userData: Muxer;
-    readonly rawStream: { readonly remoteHost?: string; readonly remotePort?: number; readonly rtt?: number } | null;
+    readonly rawStream: {
+      readonly remoteHost?: string;
+      readonly remotePort?: number;
+      readonly rtt?: number;
+    } | null;
     readonly rawBytesRead: number;
     readonly rawBytesWritten: number;
     readonly destroyed: boolean;
@@ -77,6 +81,7 @@ declare module 'hypercore' {
     attachTo(muxer: Muxer): void;
     detachFrom(muxer: Muxer): void;
     setInflightRange(min: number, max: number): void;
+    /** corestore passes the option on only for cores that we open, not for those that peers ask for */
     _notDownloadingLinger: number;
   }
   /** What all sessions of one core share. */
@@ -116,7 +121,15 @@ declare module 'hypercore' {
     applyProof(proof: Proof): Promise<boolean>;
     on(event: 'append' | 'ready' | 'close' | 'manifest', listener: () => void): this;
     on(event: 'download' | 'upload', listener: (index: number, bytes: number, from: CorePeer) => void): this;
-    on(event: 'verification-error', listener: (error: Error & { code?: string }, request: unknown, response: unknown, from: CorePeer) => void): this;
+    on(
+      event: 'verification-error',
+      listener: (
+        error: Error & { code?: string },
+        request: unknown,
+        response: unknown,
+        from: CorePeer,
+      ) => void,
+    ): this;
     on(event: 'conflict', listener: (length: number, fork: number, proof: unknown) => void): this;
     on(event: 'peer-add' | 'peer-remove', listener: (peer: CorePeer) => void): this;
     off(event: string, listener: (...args: never[]) => void): this;
@@ -235,6 +248,7 @@ declare module 'hyperswarm' {
     readonly dht: HyperDHT;
     readonly connecting: number;
     readonly explicitPeers: ReadonlySet<unknown>;
+    readonly peers: ReadonlyMap<string, { ban(banned: boolean): void }>;
     join(topic: Uint8Array, options: { server: boolean; client: boolean }): Discovery;
     joinPeer(publicKey: Uint8Array): void;
     leavePeer(publicKey: Uint8Array): void;

@@ -1,0 +1,339 @@
+/**
+ * The depot of the process that owns the store. The network is touched only when something needs it.
+ */
+import { mkdir } from 'node:fs/promises';
+import type Corestore from 'corestore';
+import type Hypercore from 'hypercore';
+import type { KeyPair } from 'hypercore';
+import {
+  decodeCoreKey,
+  encodeCoreKey,
+  GtpkgError,
+  limits,
+  type ByteSource,
+  type CoreKey,
+  type CoreRef,
+  type PeerAddress,
+} from '../model/index.js';
+import type {
+  Depot,
+  DepotStatus,
+  FetchOptions,
+  Log,
+  OpenOptions,
+  PeerStatus,
+  StoredPeer,
+} from './contract.js';
+import { aborted, storeFailure } from './failure.js';
+import { fetchCores } from './fetch.js';
+import { LocalLog } from './log-core.js';
+import { PeerBook } from './peers.js';
+import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
+import { openStore } from './store.js';
+import { Swarm } from './swarm.js';
+import { transportKeyPair } from './transport-key.js';
+
+/** Cores looked at together when the store is only read. */
+const READING = 64;
+
+export class LocalDepot implements Depot {
+  readonly remote = false;
+  readonly publicKey: CoreKey;
+  readonly #options: OpenOptions;
+  readonly #store: Corestore;
+  readonly #keyPair: KeyPair;
+  readonly #book: PeerBook;
+  readonly #timeout: number;
+  readonly #stop = new AbortController();
+  readonly #followed = new Map<CoreKey, LocalLog>();
+  readonly #work = new Set<Promise<unknown>>();
+  #network: Promise<Swarm> | undefined;
+  #swarm: Swarm | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: OpenOptions, store: Corestore, keyPair: KeyPair, book: PeerBook) {
+    this.#options = options;
+    this.#store = store;
+    this.#keyPair = keyPair;
+    this.#book = book;
+    this.#timeout = options.timeout ?? limits.TIMEOUT.idle;
+    this.publicKey = encodeCoreKey(keyPair.publicKey);
+  }
+
+  /** @throws GtpkgError HOME_BUSY, ADDRESS_IN_USE, BAD_ADDRESS, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR */
+  static async open(options: OpenOptions): Promise<LocalDepot> {
+    await mkdir(options.home, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      throw storeFailure(cause);
+    });
+    const store = await openStore(options.home);
+    try {
+      const depot = new LocalDepot(
+        options,
+        store,
+        await transportKeyPair(options.home),
+        await PeerBook.open(options.home),
+      );
+      if (depot.#serves) await depot.#net();
+      return depot;
+    } catch (cause) {
+      await store.close();
+      throw storeFailure(cause);
+    }
+  }
+
+  get #serves(): boolean {
+    return this.#options.server === true || this.#options.listen !== undefined;
+  }
+
+  putStatic(path: string): Promise<CoreRef> {
+    return this.#during(async () => {
+      const file = await openFile(path);
+      try {
+        return await putStatic(this.#store, file);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  putStaticBytes(bytes: Uint8Array): Promise<CoreRef> {
+    return this.#during(() => putStatic(this.#store, bytesReader(bytes)));
+  }
+
+  held(refs: readonly CoreRef[]): Promise<number[]> {
+    return this.#during(async () => {
+      const held: number[] = [];
+      for (let start = 0; start < refs.length; start += READING) {
+        held.push(
+          ...(await Promise.all(
+            refs.slice(start, start + READING).map((ref) => heldBytes(this.#store, ref)),
+          )),
+        );
+      }
+      return held;
+    });
+  }
+
+  fetch(refs: readonly CoreRef[], options: FetchOptions = {}): Promise<void> {
+    return this.#during(async () => {
+      const wanted = unique(refs);
+      const held = await this.held(wanted);
+      const missing = wanted.filter((ref, index) => held[index] !== ref.byteLength);
+      const total = wanted.reduce((sum, ref) => sum + ref.byteLength, 0);
+      const before = total - missing.reduce((sum, ref) => sum + ref.byteLength, 0);
+      const report = options.onProgress;
+      if (missing.length === 0) {
+        report?.({ done: total, total, peers: this.#swarm?.links.size ?? 0 });
+        return;
+      }
+      if (this.#options.offline === true) throw offline(missing);
+      const stop = this.#stop.signal;
+      await fetchCores(
+        { store: this.#store, swarm: await this.#net(), home: this.#options.home, timeout: this.#timeout },
+        missing,
+        {
+          ...options,
+          signal: options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]),
+          ...(report === undefined
+            ? {}
+            : { onProgress: ({ done, peers }) => report({ done: before + done, total, peers }) }),
+        },
+      );
+    });
+  }
+
+  source(ref: CoreRef): ByteSource {
+    return coreSource(this.#store, ref);
+  }
+
+  createLog(name: string): Promise<CoreKey> {
+    return this.#during(async () => {
+      const log = await this.#log(this.#store.namespace('gtpkg-index').get({ name }));
+      await log.close();
+      return log.key;
+    });
+  }
+
+  openLog(key: CoreKey): Promise<Log> {
+    return this.#during(() => this.#log(this.#store.get({ key: decodeCoreKey(key) })));
+  }
+
+  #log(core: Hypercore): Promise<LocalLog> {
+    const network = (): Promise<Swarm | undefined> =>
+      this.#options.offline === true ? Promise.resolve(undefined) : this.#net();
+    return LocalLog.open(core, { home: this.#options.home, timeout: this.#timeout, network });
+  }
+
+  join(keys: readonly CoreKey[]): Promise<void> {
+    return this.#during(async () => {
+      if (this.#options.offline === true) return;
+      const swarm = await this.#net();
+      for (const key of keys) {
+        swarm.join(key);
+        if (!this.#serves || this.#followed.has(key)) continue;
+        const log = await this.#log(this.#store.get({ key: decodeCoreKey(key) }));
+        this.#followed.set(key, log);
+        log.follow(log.length);
+      }
+    });
+  }
+
+  addPeers(peers: readonly PeerAddress[]): Promise<void> {
+    return this.#during(async () => {
+      for (const peer of peers) this.#book.add(peer);
+      if (peers.length === 0 || this.#options.offline === true) return;
+      const swarm = await this.#net();
+      for (const peer of peers) swarm.dial(peer);
+    });
+  }
+
+  removePeers(keys: readonly CoreKey[]): Promise<void> {
+    return this.#during(async () => {
+      for (const key of keys) {
+        this.#book.remove(key);
+        (await this.#network)?.forget(key);
+      }
+    });
+  }
+
+  peers(): Promise<readonly StoredPeer[]> {
+    return Promise.resolve(this.#book.list());
+  }
+
+  status(): Promise<DepotStatus> {
+    return this.#during(async () => {
+      const swarm = this.#swarm;
+      const listening = swarm?.listening;
+      return {
+        publicKey: this.publicKey,
+        pid: process.pid,
+        daemon: false,
+        offline: this.#options.offline === true,
+        dht: swarm?.dht ?? 'none',
+        ...(listening === undefined ? {} : { listening }),
+        peers: this.#peerStatus(swarm),
+        topics: swarm?.topics ?? [],
+        ...(await this.#contents()),
+        ...(swarm?.traffic ?? { bytesIn: 0, bytesOut: 0 }),
+      };
+    });
+  }
+
+  #peerStatus(swarm: Swarm | undefined): PeerStatus[] {
+    const keys = new Set<CoreKey>([
+      ...(swarm?.links.keys() ?? []),
+      ...this.#book.list().map((peer) => peer.key),
+    ]);
+    return [...keys].map((key) => {
+      const link = swarm?.links.get(key);
+      const stored = this.#book.get(key);
+      const address =
+        link?.address ?? (stored === undefined ? undefined : { host: stored.host, port: stored.port });
+      return {
+        key,
+        ...(address === undefined ? {} : { address }),
+        connected: link !== undefined,
+        bytesIn: link?.connection.rawBytesRead ?? 0,
+        bytesOut: link?.connection.rawBytesWritten ?? 0,
+        badBlocks: swarm?.badBlocks(key) ?? 0,
+        refused: this.#book.isRefused(key),
+      };
+    });
+  }
+
+  /** Counts what is stored from the store's records, without opening cores. */
+  async #contents(): Promise<{ cores: number; blocks: number }> {
+    let cores = 0;
+    let blocks = 0;
+    try {
+      for await (const discoveryKey of this.#store.list()) {
+        const record = await this.#store.storage.resumeCore(discoveryKey);
+        if (record === null) continue;
+        const batch = record.read();
+        const hints = batch.getHints();
+        batch.tryFlush();
+        cores++;
+        blocks += (await hints)?.contiguousLength ?? 0;
+      }
+    } catch (cause) {
+      throw storeFailure(cause);
+    }
+    return { cores, blocks };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#shut();
+    return this.#closing;
+  }
+
+  async #shut(): Promise<void> {
+    this.#stop.abort(new GtpkgError('TIMEOUT', 'the depot was closed'));
+    const swarm = await this.#network?.catch(() => undefined);
+    await swarm?.close();
+    await Promise.allSettled([...this.#work]);
+    await this.#book.flush();
+    await this.#store.close();
+  }
+
+  #net(): Promise<Swarm> {
+    if (this.#stop.signal.aborted) return Promise.reject(aborted(this.#stop.signal));
+    if (this.#network === undefined) {
+      const { bootstrap, listen } = this.#options;
+      this.#network = Swarm.start({
+        store: this.#store,
+        keyPair: this.#keyPair,
+        book: this.#book,
+        bootstrap,
+        listen,
+        server: this.#serves,
+      });
+      this.#network.then(
+        (swarm) => (this.#swarm = swarm),
+        () => (this.#network = undefined),
+      );
+    }
+    return this.#network;
+  }
+
+  /** Runs work that close() waits for. */
+  #during<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#stop.signal.aborted) return Promise.reject(aborted(this.#stop.signal));
+    const running = work();
+    this.#work.add(running);
+    const over = (): void => void this.#work.delete(running);
+    running.then(over, over);
+    return running;
+  }
+}
+
+/** Each core once. @throws GtpkgError CORE_MISMATCH when one key is given with two sizes, LIMIT_EXCEEDED */
+function unique(refs: readonly CoreRef[]): CoreRef[] {
+  if (refs.length > limits.MAX_REFS)
+    throw new GtpkgError('LIMIT_EXCEEDED', `more than ${limits.MAX_REFS} cores asked for at once`);
+  const known = new Map<CoreKey, CoreRef>();
+  for (const ref of refs) {
+    const other = known.get(ref.key);
+    if (other !== undefined && other.byteLength !== ref.byteLength) {
+      throw new GtpkgError(
+        'CORE_MISMATCH',
+        `core ${ref.key} is announced with ${other.byteLength} and with ${ref.byteLength} bytes`,
+      );
+    }
+    if (!Number.isSafeInteger(ref.byteLength) || ref.byteLength <= 0) {
+      throw new GtpkgError('CORE_MISMATCH', `core ${ref.key} is announced with a size of ${ref.byteLength}`);
+    }
+    known.set(ref.key, ref);
+  }
+  return [...known.values()];
+}
+
+function offline(missing: readonly CoreRef[]): GtpkgError {
+  return new GtpkgError(
+    'OFFLINE',
+    `${missing.length} core${missing.length === 1 ? ' is' : 's are'} not here, and --offline forbids to fetch`,
+    {
+      hint: 'Try again without --offline.',
+      data: { cores: missing.length, missing: missing.slice(0, 20).map((ref) => ({ core: ref.key })) },
+    },
+  );
+}

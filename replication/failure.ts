@@ -1,0 +1,67 @@
+/**
+ * Failures of the store and the sockets under it, in the project's words.
+ */
+import { GtpkgError, systemCode, type ErrorCode } from '../model/index.js';
+
+/** RocksDB and the device lock report in prose; each row: what they say, our code, what happened, what to do. */
+const STORE: readonly (readonly [RegExp, ErrorCode, string, string])[] = [
+  [
+    /could not be locked|lock hold by|LOCK: Resource temporarily unavailable/i,
+    'HOME_BUSY',
+    'another gtpkg process is using this home',
+    'Wait until it has finished, or run gtpkg seed: then all commands share the store through it.',
+  ],
+  [
+    /no space left|ENOSPC|disk quota/i,
+    'NO_SPACE',
+    'the disk that holds the store is full',
+    'Free some space, or choose another --home.',
+  ],
+  [
+    /read-only file system|EROFS/i,
+    'READ_ONLY',
+    'the store is on a read-only file system',
+    'Choose another --home.',
+  ],
+  [
+    /permission denied|EACCES|EPERM/i,
+    'PERMISSION',
+    'the store cannot be opened: permission denied',
+    'Check who owns the home, or choose another --home.',
+  ],
+  [
+    /WRITE_FAILED|corruption|IO error|EIO/i,
+    'IO_ERROR',
+    'the store cannot be read or written',
+    'Check the disk; a damaged store can be removed, releases are fetched again.',
+  ],
+];
+
+/** What the store threw, as a GtpkgError: HOME_BUSY, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR, else INTERNAL. */
+export function storeFailure(cause: unknown): GtpkgError {
+  if (cause instanceof GtpkgError) return cause;
+  const text = `${systemCode(cause) ?? ''} ${cause instanceof Error ? cause.message : String(cause)}`;
+  for (const [pattern, code, message, hint] of STORE) {
+    if (pattern.test(text)) return new GtpkgError(code, message, { hint, cause });
+  }
+  return new GtpkgError('INTERNAL', `the store failed: ${text.trim()}`, { cause });
+}
+
+/** What reading a file that the user named threw. */
+export function fileFailure(path: string, cause: unknown): GtpkgError {
+  if (cause instanceof GtpkgError) return cause;
+  const code = systemCode(cause);
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new GtpkgError('FILE_NOT_FOUND', `there is no file ${path}`, { cause });
+  if (code === 'EACCES' || code === 'EPERM')
+    return new GtpkgError('PERMISSION', `${path} may not be read`, { cause });
+  if (code === 'EISDIR') return new GtpkgError('USAGE', `${path} is a directory`, { cause });
+  return storeFailure(cause);
+}
+
+/** The answer to an aborted signal. */
+export function aborted(signal: AbortSignal): GtpkgError {
+  return signal.reason instanceof GtpkgError
+    ? signal.reason
+    : new GtpkgError('TIMEOUT', 'stopped before it was finished', { cause: signal.reason });
+}

@@ -1,0 +1,39 @@
+/**
+ * The corestore of a home, opened so that its defaults cannot hurt us:
+ * no core in it, opened by us or on a peer's demand, ever follows a fork or a truncation.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import Corestore from 'corestore';
+import Hypercore from 'hypercore';
+import { limits } from '../model/index.js';
+import { storeFailure } from './failure.js';
+
+/** How long a core that nobody here reads goes on listening: short, so that channels close (default 20-40 s). */
+const LINGER = 500;
+
+/** @throws GtpkgError HOME_BUSY, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR */
+export async function openStore(home: string): Promise<Corestore> {
+  let store: Corestore | undefined;
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    // wait:false: a held lock is an answer, not a reason to wait
+    store = new Corestore(join(home, 'store'), { wait: false });
+    await store.ready();
+  } catch (cause) {
+    await store?.close().catch(() => undefined);
+    throw storeFailure(cause);
+  }
+  // Peers open cores by discovery key with corestore's default, allowFork: true, so the option of get() is not enough.
+  store.watch((core) => {
+    core.replicator.allowFork = false;
+    core.replicator._notDownloadingLinger = LINGER;
+    core.replicator.inflightRange = [...limits.INFLIGHT_BLOCKS];
+  });
+  return store;
+}
+
+/** What a core is asked for by: knowing it does not give the core away. */
+export function discoveryKeyOf(key: Uint8Array): Buffer {
+  return Hypercore.discoveryKey(key);
+}

@@ -1,0 +1,349 @@
+/**
+ * Connections to peers: found on the DHT under the topics of index cores, or dialled at known addresses without it.
+ *
+ * Every connection replicates the whole store: what either side holds is served on demand. Connections are counted and
+ * capped, a peer that sent MAX_BAD_BLOCKS corrupt blocks is cut off and refused, and nothing here waits without an end.
+ * UDP over IPv4, as hyperdht does it; both ends are authenticated and encrypted by Noise under the transport keys.
+ */
+import { lookup } from 'node:dns/promises';
+import type Corestore from 'corestore';
+import type { Connection, KeyPair } from 'hypercore';
+import HyperDHT from 'hyperdht';
+import Hyperswarm, { type Discovery } from 'hyperswarm';
+import {
+  decodeCoreKey,
+  encodeCoreKey,
+  formatAddress,
+  GtpkgError,
+  limits,
+  systemCode,
+  type Address,
+  type CoreKey,
+  type PeerAddress,
+} from '../model/index.js';
+import type { PeerBook } from './peers.js';
+import { discoveryKeyOf } from './store.js';
+
+const PROTOCOL = 'hypercore/alpha';
+/** Retries of a named peer that does not answer: soon, then rarely. */
+const BACKOFFS = [1000, 2000, 4000, 10 * 60_000] as const;
+const HOUSEKEEPING = 10_000;
+/** Leaving the DHT politely may take long when it is not there; then we just go. */
+const FAREWELL = 1500;
+
+export interface SwarmOptions {
+  readonly store: Corestore;
+  readonly keyPair: KeyPair;
+  readonly book: PeerBook;
+  /** undefined: the public DHT; empty: none */
+  readonly bootstrap: readonly Address[] | undefined;
+  readonly listen: Address | undefined;
+  /** announce topics and accept connections */
+  readonly server: boolean;
+}
+
+/** One live connection. */
+export interface Link {
+  readonly key: CoreKey;
+  readonly connection: Connection;
+  readonly address: Address | undefined;
+  /** when it last had a core open, in `performance.now()` milliseconds */
+  busy: number;
+}
+
+export class Swarm {
+  readonly links = new Map<CoreKey, Link>();
+  readonly #options: SwarmOptions;
+  readonly #dht: HyperDHT;
+  readonly #swarm: Hyperswarm;
+  readonly #listening: Address | undefined;
+  readonly #topics = new Map<CoreKey, Discovery>();
+  readonly #addresses = new Map<string, Address>();
+  readonly #bad = new Map<CoreKey, number>();
+  readonly #counted = new WeakSet<object>();
+  readonly #housekeeping: NodeJS.Timeout;
+  #gone = { bytesIn: 0, bytesOut: 0 };
+  #closing = false;
+  /** connections made since the start */
+  connected = 0;
+  /** when the last connection was lost, or the swarm started */
+  alone = performance.now();
+
+  private constructor(options: SwarmOptions, dht: HyperDHT, listening: Address | undefined) {
+    this.#options = options;
+    this.#dht = dht;
+    this.#listening = listening;
+    // hyperswarm knows peers by key only; addresses that we know ride along here
+    const connect = dht.connect.bind(dht);
+    dht.connect = (publicKey, given) => {
+      const known = this.#addresses.get(Buffer.from(publicKey).toString('hex'));
+      const relayAddresses = [...(known === undefined ? [] : [known]), ...(given?.relayAddresses ?? [])];
+      return connect(publicKey, { ...given, relayAddresses });
+    };
+    this.#swarm = new Hyperswarm({
+      dht,
+      keyPair: options.keyPair,
+      maxPeers: limits.MAX_CONNECTIONS,
+      maxParallel: limits.MAX_DIALS,
+      backoffs: BACKOFFS,
+      jitter: 250,
+      firewall: (publicKey) => options.book.isRefused(encodeCoreKey(publicKey)),
+    });
+    this.#swarm.on('connection', (connection) => this.#accept(connection));
+    this.#housekeeping = setInterval(() => this.#sweep(), HOUSEKEEPING).unref();
+  }
+
+  /** Does not wait for any peer or DHT node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
+  static async start(options: SwarmOptions): Promise<Swarm> {
+    const { bootstrap, listen, keyPair } = options;
+    const local =
+      bootstrap !== undefined && bootstrap.length > 0 && bootstrap.every((node) => isLoopback(node.host));
+    const host = listen === undefined ? (local ? '127.0.0.1' : '0.0.0.0') : await resolveIPv4(listen.host);
+    const port =
+      listen === undefined || listen.port === 0
+        ? ([0, 0] as const)
+        : ([listen.port, listen.port + 1] as const);
+    const dht = new HyperDHT({
+      ...(bootstrap === undefined
+        ? {}
+        : { bootstrap: bootstrap.map((node) => ({ host: node.host, port: node.port })) }),
+      host,
+      port,
+      keyPair,
+      // who listens is reachable by definition and takes part in the DHT
+      ...(listen === undefined ? {} : { anyPort: false, firewalled: false, ephemeral: false }),
+    });
+    try {
+      await dht.bind();
+    } catch (cause) {
+      // a DHT whose socket could not be bound can only be forgotten: destroying it would bind again
+      throw bindFailure(listen ?? { host, port: 0 }, cause);
+    }
+    const bound = listen === undefined ? undefined : dht.address();
+    const listening =
+      bound === undefined || bound === null
+        ? undefined
+        : { host: host === '0.0.0.0' ? (dht.localAddress()?.host ?? host) : host, port: bound.port };
+    const swarm = new Swarm(options, dht, listening);
+    if (options.server) swarm.#swarm.listen().catch(() => undefined); // goes on trying by itself
+    for (const peer of options.book.dialable()) swarm.dial(peer);
+    return swarm;
+  }
+
+  /** Where this node accepts direct dials; absent unless asked for with `listen`. */
+  get listening(): PeerAddress | undefined {
+    return this.#listening === undefined
+      ? undefined
+      : { key: encodeCoreKey(this.#options.keyPair.publicKey), ...this.#listening };
+  }
+
+  get dht(): 'none' | 'silent' | 'answering' {
+    if (this.#options.bootstrap?.length === 0) return 'none';
+    return this.#dht.stats.requests.responses > 0 ? 'answering' : 'silent';
+  }
+
+  get topics(): CoreKey[] {
+    return [...this.#topics.keys()];
+  }
+
+  /** Dials now under way. */
+  get connecting(): number {
+    return this.#swarm.connecting;
+  }
+
+  /** All bytes on the wire since the start, overhead included. */
+  get traffic(): { bytesIn: number; bytesOut: number } {
+    const sum = { ...this.#gone };
+    for (const { connection } of this.links.values()) {
+      sum.bytesIn += connection.rawBytesRead;
+      sum.bytesOut += connection.rawBytesWritten;
+    }
+    return sum;
+  }
+
+  /** Dials in the background, again and again ever more rarely. */
+  dial(peer: PeerAddress): void {
+    if (this.#closing || peer.key === encodeCoreKey(this.#options.keyPair.publicKey)) return;
+    const publicKey = decodeCoreKey(peer.key);
+    const id = publicKey.toString('hex');
+    this.#addresses.set(id, { host: peer.host, port: peer.port });
+    this.#swarm.peers.get(id)?.ban(false);
+    if (this.links.has(peer.key)) return;
+    this.#swarm.leavePeer(publicKey);
+    this.#swarm.joinPeer(publicKey);
+    // hyperswarm divides maxPeers by up to four once peers are named
+    const named = this.#swarm.explicitPeers.size;
+    this.#swarm.maxPeers = limits.MAX_CONNECTIONS * (named === 0 ? 1 : Math.min(4, 1 + Math.ceil(named / 2)));
+  }
+
+  forget(key: CoreKey): void {
+    const publicKey = decodeCoreKey(key);
+    this.#addresses.delete(publicKey.toString('hex'));
+    this.#swarm.leavePeer(publicKey);
+    this.links.get(key)?.connection.destroy();
+  }
+
+  /** Looks for peers under an index core's topic; announces there when serving. Returns at once. */
+  join(key: CoreKey): void {
+    if (this.#closing || this.#topics.has(key)) return;
+    this.#topics.set(
+      key,
+      this.#swarm.join(discoveryKeyOf(decodeCoreKey(key)), { server: this.#options.server, client: true }),
+    );
+  }
+
+  /**
+   * Counts a corrupt block; the peer is cut off and refused at MAX_BAD_BLOCKS.
+   * @param response - the message that carried it: several sessions of one core report the same one
+   */
+  strike(connection: Connection, response: unknown): void {
+    if (typeof response === 'object' && response !== null) {
+      if (this.#counted.has(response)) return;
+      this.#counted.add(response);
+    }
+    const key = encodeCoreKey(connection.remotePublicKey);
+    const count = (this.#bad.get(key) ?? 0) + 1;
+    this.#bad.set(key, count);
+    if (count < limits.MAX_BAD_BLOCKS) return;
+    this.#options.book.refuse(key, this.links.get(key)?.address ?? endpoint(connection));
+    connection.destroy();
+  }
+
+  /** Corrupt blocks that this process got from a peer. */
+  badBlocks(key: CoreKey): number {
+    return this.#bad.get(key) ?? 0;
+  }
+
+  /** Asks all peers for a core again: they may have got it since they said no. */
+  ask(core: { readonly discoveryKey: Buffer; readonly core: import('hypercore').InternalCore }): void {
+    const { replicator } = core.core;
+    for (const { connection } of this.links.values()) {
+      const muxer = connection.userData;
+      if (connection.destroying || muxer.opened({ protocol: PROTOCOL, id: core.discoveryKey })) continue;
+      if (replicator.attached(muxer)) replicator.detachFrom(muxer);
+      replicator.attachTo(muxer);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    clearInterval(this.#housekeeping);
+    const polite = this.#swarm.destroy().catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>(
+      (resolve) => (timer = setTimeout(resolve, this.#options.server ? FAREWELL : FAREWELL / 3)),
+    );
+    await Promise.race([polite, late]);
+    clearTimeout(timer);
+    await this.#dht.destroy({ force: true }).catch(() => undefined);
+    for (const { connection } of this.links.values()) connection.destroy();
+  }
+
+  #accept(connection: Connection): void {
+    connection.on('error', () => undefined); // its close says enough
+    const key = encodeCoreKey(connection.remotePublicKey);
+    const address = endpoint(connection);
+    if (this.#closing || !this.#roomFor(address)) {
+      connection.destroy();
+      return;
+    }
+    const link: Link = { key, connection, address, busy: performance.now() };
+    this.links.set(key, link);
+    this.connected++;
+    connection.on('close', () => {
+      this.#gone.bytesIn += connection.rawBytesRead;
+      this.#gone.bytesOut += connection.rawBytesWritten;
+      if (this.links.get(key) === link) this.links.delete(key);
+      if (this.links.size === 0) this.alone = performance.now();
+    });
+    if (connection.isInitiator && address !== undefined) {
+      this.#options.book.seen({
+        key,
+        ...(this.#addresses.get(connection.remotePublicKey.toString('hex')) ?? address),
+      });
+    }
+    this.#serve(connection);
+  }
+
+  /** Replicates the store, opening cores on demand, but no more of them than the bounds allow. */
+  #serve(connection: Connection): void {
+    const { store } = this.#options;
+    store.replicate(connection);
+    const muxer = connection.userData;
+    muxer.pair({ protocol: PROTOCOL }, async (discoveryKey) => {
+      if (this.#closing || store.cores.size >= limits.MAX_SERVED_CORES) return;
+      if (channels(connection) >= limits.MAX_SERVED_CORES_PER_CONNECTION) return;
+      await store._attachMaybe(muxer, discoveryKey).catch(() => undefined); // the channel is refused
+    });
+  }
+
+  #roomFor(address: Address | undefined): boolean {
+    if (address !== undefined && !isLoopback(address.host)) {
+      let same = 0;
+      for (const link of this.links.values()) if (link.address?.host === address.host) same++;
+      if (same >= limits.MAX_CONNECTIONS_PER_HOST) return false;
+    }
+    if (this.links.size < limits.MAX_CONNECTIONS) return true;
+    this.#sweep();
+    return this.links.size < limits.MAX_CONNECTIONS;
+  }
+
+  /** Closes connections that replicate nothing: soon when it is crowded, after some minutes anyway. */
+  #sweep(): void {
+    const now = performance.now();
+    const crowded = this.links.size > limits.MAX_CONNECTIONS / 2;
+    for (const link of this.links.values()) {
+      if (channels(link.connection) > 0) link.busy = now;
+      const idle = now - link.busy;
+      if (idle <= (crowded ? limits.IDLE_CONNECTION.crowded : limits.IDLE_CONNECTION.ever)) continue;
+      this.links.delete(link.key);
+      link.connection.destroy();
+    }
+  }
+}
+
+/** Cores open over a connection. */
+function channels(connection: Connection): number {
+  let count = 0;
+  for (const channel of connection.userData) count += Number(channel !== undefined);
+  return count;
+}
+
+function endpoint(connection: Connection): Address | undefined {
+  const { remoteHost: host, remotePort: port } = connection.rawStream ?? {};
+  return host === undefined || port === undefined || port === 0 ? undefined : { host, port };
+}
+
+/** True for addresses that never leave the machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+async function resolveIPv4(host: string): Promise<string> {
+  try {
+    return (await lookup(host, { family: 4 })).address;
+  } catch (cause) {
+    throw new GtpkgError('BAD_ADDRESS', `"${host}" has no IPv4 address`, {
+      hint: 'Peers are reached over IPv4; give an IPv4 address or a name that has one.',
+      cause,
+    });
+  }
+}
+
+/** What binding a UDP socket threw. */
+export function bindFailure(address: Address, cause: unknown): GtpkgError {
+  const where = formatAddress(address);
+  const text = `${systemCode(cause) ?? ''} ${cause instanceof Error ? cause.message : String(cause)}`;
+  if (/EADDRINUSE|address already in use/i.test(text)) {
+    return new GtpkgError('ADDRESS_IN_USE', `${where} is in use`, {
+      hint: 'Choose another port.',
+      data: { address: where },
+      cause,
+    });
+  }
+  return new GtpkgError('BAD_ADDRESS', `cannot listen on ${where}: ${text.trim()}`, {
+    hint: 'Give an address of this machine.',
+    cause,
+  });
+}
