@@ -120,7 +120,8 @@ export function formatManifest(entries: Iterable<ManifestEntry>): Buffer {
   return Buffer.from(HEADER + sorted.map((entry) => `${formatEntry(entry)}\n`).join(''), 'latin1');
 }
 
-const LINE = /^([fdlhcbp]) ([0-7]{4}) (\S+) (\S+) (0|[1-9]\d{0,15}) (-?[1-9]\d{0,11}|0) (-|[0-9a-f]{64}) (\S+) (.+)$/s;
+// Not \S: to a regular expression the byte a0, a part of "à", is white space.
+const LINE = /^([fdlhcbp]) ([0-7]{4}) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,15}) (-?[1-9]\d{0,11}|0) (-|[0-9a-f]{64}) ([^ ]+) (.+)$/s;
 
 /**
  * Parses and checks a manifest: order, spelling, safe paths, parents that are directories, hard links
