@@ -61,14 +61,12 @@ export const weak = (what: string): GtpkgError =>
     hint: 'Ask its owner for a stronger one; gtpkg key generate makes an Ed25519 key.',
   });
 
+// Brainpool curves are sound, but openpgp 6.3 needs a package for them that it does not bring.
 const CURVES = new Set([
   '2b06010401da470f01', // Ed25519
   '2a8648ce3d030107', // NIST P-256
   '2b81040022', // NIST P-384
   '2b81040023', // NIST P-521
-  '2b2403030208010107', // brainpoolP256r1
-  '2b240303020801010b', // brainpoolP384r1
-  '2b240303020801010d', // brainpoolP512r1
 ]);
 
 /** Why a key is too weak to sign, or undefined when it is not. */
@@ -82,7 +80,9 @@ export function weakness({ algorithm, bits, curve }: KeyMaterial): string | unde
         : undefined;
     case ALGORITHM.ecdsa:
     case ALGORITHM.eddsaLegacy:
-      return CURVES.has(curve) ? undefined : 'an elliptic curve that is not accepted';
+      return CURVES.has(curve)
+        ? undefined
+        : 'an elliptic curve other than Ed25519 and NIST P-256, P-384, P-521';
     case ALGORITHM.dsa:
       return 'DSA';
     default:
