@@ -22,6 +22,23 @@ export async function makeKey(options: Partial<GenerateOptions> = {}): Promise<F
   };
 }
 
+/** An RSA key, which openpgp lets make weak signatures too. */
+export async function makeRsaKey(date = new Date()): Promise<ForgedKey> {
+  const userIDs = [{ name: 'Mallory', email: 'mallory@example.org' }];
+  const { privateKey, publicKey } = await openpgp.generateKey({
+    type: 'rsa',
+    rsaBits: 2048,
+    userIDs,
+    date,
+    format: 'object',
+  });
+  return {
+    fingerprint: publicKey.getFingerprint().toUpperCase(),
+    publicKey: publicKey.armor(),
+    secret: privateKey,
+  };
+}
+
 /** What a forged signature says. Assigned to the packet as openpgp names things. */
 export interface Claims {
   readonly date?: Date;

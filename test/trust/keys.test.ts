@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { GtpkgError, limits } from '../../model/index.js';
 import { generateKey, PublicKey, verifyDetached } from '../../trust/index.js';
-import { bytesOf, makeKey, makePacket, makeSignature, type ForgedKey } from './forge.js';
+import { bytesOf, makeKey, makePacket, makeRsaKey, makeSignature, type ForgedKey } from './forge.js';
 import { Gpg, noGpg, refused } from './support.js';
 
 const signed = Buffer.from('bytes');
@@ -127,7 +127,7 @@ describe('reading a key', () => {
 describe('self-signatures', () => {
   let key: ForgedKey;
   const primary = (): openpgp.SecretKeyPacket => key.secret.keyPacket as openpgp.SecretKeyPacket;
-  before(async () => void (key = await makeKey({ date: new Date(Date.now() - 10 * DAY) })));
+  before(async () => void (key = await makeRsaKey(new Date(Date.now() - 10 * DAY))));
 
   // The key with its self-certification exchanged for what `set` says.
   async function withCertification(...all: { date?: Date; set?: object }[]): Promise<string> {
@@ -246,7 +246,7 @@ describe('revocation', () => {
   }
 
   test('with SHA-1, or with a critical part nobody knows, it still counts', async () => {
-    const key = await makeKey({ date: new Date(Date.now() - 10 * DAY) });
+    const key = await makeRsaKey(new Date(Date.now() - 10 * DAY));
     const signature = await makeSignature(key, signed);
     const secret = key.secret.keyPacket as openpgp.SecretKeyPacket;
     const notation = { name: 'x@example.org', value: Buffer.from('y'), humanReadable: true, critical: true };
