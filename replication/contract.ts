@@ -17,6 +17,8 @@ export interface FetchOptions {
   readonly signal?: AbortSignal;
   /** milliseconds without any progress before giving up; the depot's own time-out when absent */
   readonly timeout?: number;
+  /** only what is here: OFFLINE when something is missing */
+  readonly offline?: boolean;
 }
 
 export interface WaitOptions {
@@ -111,7 +113,7 @@ export interface Depot {
   /** A writable log of this home; the same name gives the same key. */
   createLog(name: string): Promise<CoreKey>;
   /** @throws GtpkgError CORE_MISMATCH when the key names a static core */
-  openLog(key: CoreKey): Promise<Log>;
+  openLog(key: CoreKey, options?: { readonly offline?: boolean }): Promise<Log>;
   /** Looks for peers under the topics of these index cores, and announces there when this node serves. */
   join(keys: readonly CoreKey[]): Promise<void>;
   /** Stores and dials; forgives an earlier refusal. */

@@ -126,7 +126,7 @@ export class LocalDepot implements Depot {
         report?.({ done: total, total, peers: this.#swarm?.links.size ?? 0 });
         return;
       }
-      if (this.#options.offline === true) throw offline(missing);
+      if (this.#options.offline === true || options.offline === true) throw offline(missing);
       const stop = this.#stop.signal;
       await fetchCores(
         { store: this.#store, swarm: await this.#net(), home: this.#options.home, timeout: this.#timeout },
@@ -154,13 +154,13 @@ export class LocalDepot implements Depot {
     });
   }
 
-  openLog(key: CoreKey): Promise<Log> {
-    return this.#during(() => this.#log(this.#store.get({ key: decodeCoreKey(key) })));
+  openLog(key: CoreKey, options: { readonly offline?: boolean } = {}): Promise<Log> {
+    return this.#during(() => this.#log(this.#store.get({ key: decodeCoreKey(key) }), options.offline));
   }
 
-  #log(core: Hypercore): Promise<LocalLog> {
+  #log(core: Hypercore, offline = false): Promise<LocalLog> {
     const network = (): Promise<Swarm | undefined> =>
-      this.#options.offline === true ? Promise.resolve(undefined) : this.#net();
+      offline || this.#options.offline === true ? Promise.resolve(undefined) : this.#net();
     return LocalLog.open(core, { home: this.#options.home, timeout: this.#timeout, network });
   }
 

@@ -24,3 +24,12 @@ export async function startBootstrap(
   const { startBootstrap: start } = await import('./dht.js');
   return start(options);
 }
+
+/** Lets other processes of this home work through `depot`; see daemon.ts. @throws GtpkgError IO_ERROR */
+export async function serveDepot(
+  depot: import('./contract.js').Depot,
+  home: string,
+): Promise<import('./contract.js').Closable> {
+  const { serveDepot: serve } = await import('./daemon.js');
+  return serve(depot, home);
+}
