@@ -1,0 +1,160 @@
+/**
+ * Writes a release image (docs/formats/release-core.md) from a package repository: streaming, in one pass over the contents, which
+ * are all hashed on the way. The image depends on the signed tag and what it names, and on nothing else.
+ */
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import {
+  BlobHasher,
+  parseCommit,
+  parseTag,
+  writeAtomically,
+  writePack,
+  type PackItem,
+  type Repository,
+} from '../git/index.js';
+import { GtpkgError, type ManifestEntry, type Oid, type ReleaseId, type Sha256 } from '../model/index.js';
+import { notFound, openReleases } from './compose.js';
+import { parseTagMessage, releaseTitle, tagRef } from './format.js';
+import { encodeHeader, HEADER_SIZE, type Section } from './image-format.js';
+import { tarHeader, tarLength, tarPadding, TAR_END } from './payload.js';
+import { packOrder, readRelease, rootId256, type ReadRelease } from './release.js';
+import { buildDataTree, type BlobIds } from './trees.js';
+import { compress } from './zstd.js';
+
+export interface ImageOptions {
+  /** zstd level 1..19; default 19. Another level gives another image, and so another core key. */
+  readonly level?: number;
+}
+
+type Written = Omit<Section, 'name' | 'offset'>;
+
+/**
+ * Writes the image of a signed release to `outFile`, which appears whole or not at all.
+ * @throws GtpkgError RELEASE_NOT_FOUND, SIGNATURE_MISSING (not signed yet), OBJECT_CORRUPT, RELEASE_MALFORMED, NO_SPACE, …
+ */
+export async function writeImage(
+  repoDir: string,
+  id: ReleaseId,
+  outFile: string,
+  options: ImageOptions = {},
+): Promise<{ byteLength: number }> {
+  const repository = await openReleases(repoDir);
+  const signed = await readSigned(repository, id);
+  const level = options.level ?? 19;
+  return writeAtomically(outFile, async (file) => {
+    const git = await writeSection({ file, at: HEADER_SIZE, raw: gitSection(repository, signed), level });
+    const claimAt = HEADER_SIZE + git.length;
+    const claimLength = signed.release.dataTree === undefined ? 0 : 32;
+    const ids = new Map<string, BlobIds>();
+    const raw =
+      tarLength(signed.release.manifest) === 0 ? undefined : payload(repository, signed.release, ids);
+    const tar = await writeSection({ file, at: claimAt + claimLength, raw, level });
+    const tree256 = await writeSection({ file, at: claimAt, raw: [claim(signed, ids)] });
+    const header = encodeHeader({ git, tree256, payload: tar });
+    await file.write(header, 0, header.length, 0);
+    return { byteLength: claimAt + claimLength + tar.length };
+  });
+}
+
+interface SignedRelease {
+  /** what the tag says */
+  readonly tree: Sha256;
+  readonly release: ReadRelease;
+  /** of the git section, in order */
+  readonly objects: readonly Oid[];
+}
+
+async function readSigned(repository: Repository, id: ReleaseId): Promise<SignedRelease> {
+  const tag = await repository.resolveRef(tagRef(id));
+  if (tag === undefined) {
+    throw new GtpkgError('SIGNATURE_MISSING', `${releaseTitle(id)} has no signed tag`, {
+      hint: 'Sign it first: gtpkg package sign.',
+      data: { ...id },
+    });
+  }
+  const { object, message } = parseTag(await repository.readType(tag, 'tag'));
+  const claims = parseTagMessage(message);
+  if (releaseTitle(claims) !== releaseTitle(id)) throw notFound(id);
+  const { tree } = parseCommit(await repository.readType(object, 'commit'));
+  const release = await readRelease(tree, (oid) => repository.read(oid));
+  return { tree: claims.tree, release, objects: packOrder(tag, object, release) };
+}
+
+// Stored, not deflated: zstd does better over the whole, and zlib's output differs between machines.
+async function* gitSection(repository: Repository, { objects }: SignedRelease): AsyncGenerator<Buffer> {
+  const items: PackItem[] = [];
+  for (const oid of objects) {
+    const { type, size, content } = await repository.stream(oid);
+    items.push({ type, size, content });
+  }
+  yield* writePack(items, { level: 0 });
+}
+
+// The tar; `ids` gets the ids of every file's contents.
+async function* payload(
+  repository: Repository,
+  release: ReadRelease,
+  ids: Map<string, BlobIds>,
+): AsyncGenerator<Buffer> {
+  for (const entry of release.manifest) {
+    if (entry.type !== 'f') continue;
+    const blob = await repository.stream(release.data.blobs.get(entry.path)?.oid as Oid);
+    if (blob.type !== 'blob' || blob.size !== entry.size) throw differs(entry);
+    const hasher = new BlobHasher(entry.size);
+    yield tarHeader(entry);
+    for await (const chunk of blob.content()) {
+      hasher.update(chunk);
+      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    }
+    const digests = hasher.digest();
+    if (digests.sha256 !== entry.sha256) throw differs(entry);
+    ids.set(entry.path, digests);
+    yield tarPadding(entry.size);
+  }
+  yield TAR_END;
+}
+
+// The data tree's SHA-256 id, which must be the one that the signed tag implies.
+function claim({ tree, release }: SignedRelease, ids: ReadonlyMap<string, BlobIds>): Buffer {
+  const data = buildDataTree(release.manifest, (entry) => ids.get(entry.path) as BlobIds);
+  if (rootId256(release, data?.oid256) !== tree) {
+    throw new GtpkgError('RELEASE_MALFORMED', 'The signed tag names another tree than the one it stands on', {
+      hint: 'Nobody would accept this release. Raise the version, build and sign again.',
+    });
+  }
+  return Buffer.from(data?.oid256 ?? '', 'hex');
+}
+
+interface SectionWork {
+  readonly file: FileHandle;
+  readonly at: number;
+  readonly raw: AsyncIterable<Buffer> | Iterable<Buffer> | undefined;
+  /** not compressed when undefined */
+  readonly level?: number;
+}
+
+async function writeSection({ file, at, raw, level }: SectionWork): Promise<Written> {
+  const hash = createHash('sha256');
+  let length = 0;
+  let rawLength = 0;
+  const counted = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of raw ?? []) {
+      rawLength += chunk.length;
+      yield chunk;
+    }
+  };
+  const chunks = level === undefined || raw === undefined ? counted() : compress(counted(), { level });
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    for (let done = 0; done < chunk.length;) {
+      done += (await file.write(chunk, done, chunk.length - done, at + length + done)).bytesWritten;
+    }
+    length += chunk.length;
+  }
+  return { length, rawLength, sha256: hash.digest('hex') as Sha256 };
+}
+
+function differs(entry: ManifestEntry): GtpkgError {
+  return new GtpkgError('RELEASE_MALFORMED', `The manifest does not fit the contents of ${entry.path}`);
+}

@@ -1,0 +1,16 @@
+/** Package repositories and release images: import, compose, sign, write, verify. */
+export { readDeb } from './deb.js';
+export { readDirectory, type DirectoryOptions } from './directory.js';
+export type { PackageInput } from './input.js';
+export { commitRelease, signRelease, type CommittedRelease } from './compose.js';
+export {
+  describeRelease,
+  listReleases,
+  type DescribedRelease,
+  type DescribedTag,
+  type ListedRelease,
+} from './describe.js';
+export { writeImage, type ImageOptions } from './image.js';
+export { verifyRelease, type VerifyReleaseOptions } from './verify.js';
+export { fileSource } from './source.js';
+export { compress, decompress, ZSTD_VERSION, zstdEngines, type ZstdEngine } from './zstd.js';

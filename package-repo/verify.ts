@@ -1,0 +1,186 @@
+/**
+ * The chain from an index entry's pin to every byte of a release. docs/formats/release-core.md §4; threats: wrong software,
+ * tampered payload, endless data, tag transplanted from another package.
+ *
+ * Order: header bounds → the tag with the pinned oid, and nothing before it → its signature, by the pinned signer → its claims equal
+ * the pin → commit → tree, whose SHA-256 id is recomputed and must be the signed one (the payload's part of it stands in the section
+ * `tree256` as a claim that this very equation proves) → control, manifest, trees fit each other exactly → while extracting:
+ * size, SHA-256 and both git ids of every file, and at the end the payload's tree id itself.
+ */
+import { parseCommit, parseTag, readPack, type GitObject, type PackedObject } from '../git/index.js';
+import {
+  EXIT,
+  GtpkgError,
+  limits,
+  type ByteSource,
+  type Oid,
+  type ReleaseHead,
+  type ReleasePin,
+  type Sha256,
+  type VerifiedRelease,
+} from '../model/index.js';
+import { markVerified } from '../model/verified.js';
+import { verifyDetached, type PublicKey } from '../trust/index.js';
+import { extractPayload } from './extract.js';
+import { parseTagMessage, releaseTitle, tagName } from './format.js';
+import { readHeader, type Section } from './image-format.js';
+import { tarLength } from './payload.js';
+import { packOrder, readRelease, rootId256, type ReadRelease } from './release.js';
+import { sectionBytes } from './section.js';
+import { decompress } from './zstd.js';
+
+export interface VerifyReleaseOptions {
+  /** the image's bytes */
+  readonly source: ByteSource;
+  readonly pin: ReleasePin;
+  /** the signers that policy accepts for this package; the pinned one must be among them */
+  readonly keys: readonly PublicKey[];
+  /** when keys must be good */
+  readonly now: Date;
+}
+
+/**
+ * Verifies a release up to its payload, which the result's extract() verifies while it streams.
+ * @throws GtpkgError SIGNER_UNKNOWN, SIGNATURE_*, SIGNER_*; RELEASE_MISMATCH (another release than the pinned one);
+ *   RELEASE_MALFORMED, PACK_MALFORMED, OBJECT_CORRUPT, MANIFEST_MALFORMED, LIMIT_EXCEEDED; what the source throws
+ */
+export async function verifyRelease(options: VerifyReleaseOptions): Promise<VerifiedRelease> {
+  try {
+    return markVerified(await verify(options));
+  } catch (cause) {
+    // a release from outside is never the user's mistake: CONTROL_MALFORMED and its like get the exit status of broken trust
+    if (!(cause instanceof GtpkgError) || cause.exit !== EXIT.usage) throw cause;
+    throw new GtpkgError('RELEASE_MALFORMED', cause.message, { data: cause.data, cause });
+  }
+}
+
+async function verify({ source, pin, keys, now }: VerifyReleaseOptions): Promise<ReleaseHead> {
+  if (source.byteLength !== pin.core.byteLength) {
+    throw mismatch(pin, `its image has ${source.byteLength} bytes, ${pin.core.byteLength} are expected`);
+  }
+  const sections = await readHeader(source);
+  const objects = new Map<Oid, GitObject>();
+  let tag: TagFacts | undefined;
+  for await (const object of readPack(gitBytes(source, sections.git), packLimits(sections.git))) {
+    // the tag comes first, and nothing of the rest is looked at before its signature is good
+    tag ??= await verifyTag(object, { pin, keys, now });
+    objects.set(object.oid, object);
+  }
+  if (tag === undefined)
+    throw new GtpkgError('SIGNATURE_MISSING', `${releaseTitle(pin)} comes without a signed tag`);
+  const read = (oid: Oid): Promise<GitObject> => {
+    const object = objects.get(oid);
+    return object === undefined
+      ? Promise.reject(malformed(`the object ${oid} is missing`))
+      : Promise.resolve(object);
+  };
+  const commit = await read(tag.commit);
+  if (commit.type !== 'commit') throw malformed('the tag does not name a commit');
+  const fields = parseCommit(commit.body);
+  if (fields.message !== `${releaseTitle(pin)}\n`)
+    throw mismatch(pin, 'its commit is that of another release');
+  const release = await readRelease(fields.tree, read);
+  const claim = await readClaim(source, sections.tree256);
+  checkTree(release, { pin, claim });
+  const order = packOrder(pin.tag, tag.commit, release);
+  if (order.length !== objects.size || [...objects.keys()].some((oid, i) => oid !== order[i])) {
+    throw malformed('its pack holds other objects than the release has');
+  }
+  if (sections.payload.rawLength !== tarLength(release.manifest))
+    throw malformed('its payload has another size than its manifest says');
+  return Object.freeze({
+    pin,
+    control: release.control,
+    manifest: release.manifest,
+    manifestBytes: release.files.manifest,
+    conffiles: release.conffiles,
+    scripts: release.files.scripts,
+    extract: (sink) => extractPayload({ source, section: sections.payload, release, claim }, sink),
+  } satisfies ReleaseHead);
+}
+
+interface TagFacts {
+  readonly commit: Oid;
+}
+
+async function verifyTag(
+  object: PackedObject,
+  { pin, keys, now }: Omit<VerifyReleaseOptions, 'source'>,
+): Promise<TagFacts> {
+  if (object.type !== 'tag' || object.oid !== pin.tag)
+    throw mismatch(pin, 'its tag is not the one that the index names');
+  const tag = parseTag(object.body);
+  if (tag.signature === undefined)
+    throw new GtpkgError('SIGNATURE_MISSING', `The tag of ${releaseTitle(pin)} is not signed`);
+  const accepted = keys.filter((key) => key.fingerprint === pin.signer);
+  const { signer } = await verifyDetached({
+    signed: tag.payload,
+    signature: tag.signature,
+    keys: accepted,
+    now,
+  });
+  if (signer !== pin.signer)
+    throw new GtpkgError(
+      'SIGNER_UNKNOWN',
+      `${releaseTitle(pin)} is signed by ${signer}, not by ${pin.signer}`,
+    );
+  const claims = parseTagMessage(tag.message);
+  for (const field of ['name', 'version', 'architecture', 'tree'] as const) {
+    if (claims[field] !== pin[field]) throw mismatch(pin, `its tag says ${field} ${claims[field]}`);
+  }
+  if (tag.tag !== tagName(pin)) throw mismatch(pin, `its tag was made as ${tag.tag}`);
+  if (tag.type !== 'commit') throw malformed('the tag does not name a commit');
+  return { commit: tag.object };
+}
+
+function checkTree(
+  release: ReadRelease,
+  { pin, claim }: { pin: ReleasePin; claim: Sha256 | undefined },
+): void {
+  if ((claim === undefined) !== (release.dataTree === undefined))
+    throw malformed('the section tree256 does not fit its tree');
+  if (rootId256(release, claim) !== pin.tree) throw mismatch(pin, 'its tree is not the signed one');
+  for (const field of ['name', 'version', 'architecture'] as const) {
+    if (release.control[field] !== pin[field])
+      throw mismatch(pin, `its control file says ${field} ${release.control[field]}`);
+  }
+}
+
+function packLimits(section: Section): Parameters<typeof readPack>[1] {
+  return {
+    maxObjects: limits.MAX_PACK_OBJECTS,
+    maxObjectSize: limits.MAX_GIT_OBJECT,
+    maxTotal: section.rawLength,
+  };
+}
+
+async function* gitBytes(source: ByteSource, section: Section): AsyncGenerator<Buffer> {
+  let total = 0;
+  for await (const chunk of decompress(sectionBytes(source, section), { maxOutput: section.rawLength })) {
+    total += chunk.length;
+    yield chunk;
+  }
+  if (total !== section.rawLength) throw malformed('the section git has another size than its header says');
+}
+
+async function readClaim(source: ByteSource, section: Section): Promise<Sha256 | undefined> {
+  if (section.length !== section.rawLength || (section.length !== 32 && section.length !== 0))
+    throw malformed('the section tree256 has the wrong size');
+  const parts: Buffer[] = [];
+  for await (const chunk of sectionBytes(source, section)) parts.push(chunk);
+  return section.length === 0 ? undefined : (Buffer.concat(parts).toString('hex') as Sha256);
+}
+
+function mismatch(pin: ReleasePin, what: string): GtpkgError {
+  return new GtpkgError(
+    'RELEASE_MISMATCH',
+    `This is not ${releaseTitle(pin)} as the index names it: ${what}`,
+    {
+      data: { name: pin.name, version: pin.version, architecture: pin.architecture },
+    },
+  );
+}
+
+function malformed(what: string): GtpkgError {
+  return new GtpkgError('RELEASE_MALFORMED', `The release is malformed: ${what}`);
+}
