@@ -1,0 +1,35 @@
+/**
+ * The index room: entries, the trust machine, publishing, exchange, queries. Commands that must start fast import
+ * `query.js`, `state.js` or `sync.js` alone: they load neither git nor openpgp.
+ */
+export {
+  compareEntries,
+  entryFrom,
+  formatShard,
+  parseShard,
+  shardPath,
+  type IndexEntry,
+  type ShardPlace,
+} from './entry.js';
+export { changeIndex, copyIndex, createIndex, forkIndex, KEEP_VERSIONS } from './maintain.js';
+export type { ChangeOptions, CreateOptions, ForkOptions, IndexChange, IndexChanged } from './maintain.js';
+export {
+  forkBlocks,
+  liveCores,
+  needsSnapshot,
+  publishIndex,
+  type LogReader,
+  type LogWriter,
+  type Published,
+} from './exchange.js';
+export { decodeRecord, encodeRecord, packSize, type IndexRecord, type RecordPack } from './record.js';
+export { readStoredIndex, syncIndex, type StoredIndex, type SyncOptions, type SyncResult } from './sync.js';
+export type { EntryCounts } from './entry-changes.js';
+export { checkFresh, parseState, type TrustedState } from './state.js';
+export { TrustedIndex, type IndexHead, type IndexUpdate } from './trusted-index.js';
+export { indexLog, listEntries, showIndex, type IndexInfo, type ListedEntry, type LogEntry } from './log.js';
+export { headOf, introductionOf, openIndex, readIndexKey, viewIndex, type IndexView } from './index-view.js';
+export { entriesOf } from './lookup.js';
+export { compileQuery, type Compiled, type CompileOptions } from './compile-query.js';
+export { QueryFile, type QueryEntry, type SearchHit } from './query.js';
+export type { Authorizations, Distribution } from './documents.js';

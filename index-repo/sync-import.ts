@@ -1,0 +1,316 @@
+/**
+ * The second half of a sync: packs in, verdict, and only then anything written. docs/formats/index.md §8, §10.
+ */
+import { GtpkgError, limits, type Introduction, type Oid, type Sha256 } from '../model/index.js';
+import { parseCommit, type GitObject } from '../git/objects.js';
+import { writeAtomically } from '../git/io.js';
+import { readPack } from '../git/pack.js';
+import { Repository } from '../git/repository.js';
+import { completeDigests, DigestFile } from './digest-file.js';
+import { parseAuthorizations, sameAuthorizations } from './documents.js';
+import { countChanges, type EntryCounts } from './entry-changes.js';
+import { openCommit } from './index-commit.js';
+import { MAIN, keyFilesOf, viewIndex } from './index-view.js';
+import { computeIds, type Ids256 } from './object-ids.js';
+import { cosignStatements, groupTags } from './signers.js';
+import type { TrustedState } from './state.js';
+import type { SyncPlan } from './sync-plan.js';
+import { TrustedIndex } from './trusted-index.js';
+import { findPath, reader, walkTree, type Read } from './walk.js';
+
+/** What is to be judged. */
+export interface ImportOptions {
+  readonly dir: string;
+  readonly statePath: string;
+  readonly introduction: Introduction;
+  readonly now: Date;
+  readonly known: TrustedState | undefined;
+  readonly plan: SyncPlan;
+  /** the bytes of each record's pack, in order */
+  readonly packs: () => AsyncIterable<AsyncIterable<Uint8Array> | Uint8Array>;
+}
+
+type Objects = Map<Oid, GitObject>;
+
+interface Link {
+  readonly oid: Oid;
+  readonly object: GitObject;
+  readonly tree: Oid;
+  readonly parents: readonly Oid[];
+}
+
+/** Judges the packs of a plan and stores what they bring. @throws GtpkgError as syncIndex; nothing is written then */
+export async function importPlan(
+  options: ImportOptions,
+): Promise<{ trusted: TrustedState; entries: EntryCounts }> {
+  const { dir, introduction, known, plan, now } = options;
+  const { objects, tags } = await readPacks(options.packs());
+  const repository = await openExisting(dir);
+  const digests = await DigestFile.load(dir);
+  const held: Objects = new Map();
+  const lookup = (oid: Oid): GitObject | undefined => objects.get(oid) ?? held.get(oid);
+  const read = reader(repository, objects);
+  let trusted = TrustedIndex.start(introduction);
+  if (repository !== undefined && known !== undefined) {
+    await hold(repository, known.head, held);
+    const tree = openCommit(held.get(known.head) as GitObject).tree;
+    await completeDigests(repository, digests, tree);
+    trusted = await TrustedIndex.restore(known, lookup, digests);
+  }
+  const fresh = computeIds(objects, digests);
+  // what is stored already is what will be used, so its ids win
+  const ids: Ids256 = { get: (oid) => digests.get(oid) ?? fresh.get(oid) };
+  let links = await lineOf(plan.newest.commit, trusted.head?.commit, objects, repository);
+  if (trusted.head === undefined) links = await fromAnchor(links, plan.newest.anchor, introduction, read);
+  else if (links[0]?.oid !== trusted.head.commit && repository !== undefined)
+    await holdAncestors(repository, trusted, links, held);
+  const before = trusted.head;
+  try {
+    trusted = await trusted.update({
+      commits: links.map((link) => link.object),
+      cosignatures: tags,
+      lookup,
+      ids,
+      now,
+    });
+  } catch (error) {
+    await keepEvidence(options.statePath, error, lookup);
+    throw error;
+  }
+  const head = trusted.head;
+  const state = trusted.toJSON();
+  const newest = links.at(-1);
+  if (head === undefined || state === undefined || newest === undefined || head.commit !== newest.oid)
+    throw missing(plan.newest.commit);
+  // index.md §8.2: a client that lost its repository still goes only forward
+  if (known !== undefined && before === undefined) requirePassed(links, known);
+  // index.md §5, over the objects that will be used: every one below the head
+  if (ids.get(head.tree) !== openCommit(newest.object).message.tree)
+    throw new GtpkgError(
+      'INDEX_CORRUPT',
+      'The tree of the index is not the one that was signed (Tree-SHA256 differs)',
+    );
+  const entries = await countChanges(read, before?.tree, head);
+  await storeAll({ dir, objects, links, tags, fresh, ids, repository, digests, previous: before?.commit });
+  return { trusted: state, entries };
+}
+
+async function readPacks(
+  packs: AsyncIterable<AsyncIterable<Uint8Array> | Uint8Array>,
+): Promise<{ objects: Objects; tags: GitObject[] }> {
+  const objects: Objects = new Map();
+  const tags: GitObject[] = [];
+  let total = 0;
+  for await (const pack of packs) {
+    const bounds = {
+      maxObjects: limits.MAX_PACK_OBJECTS - objects.size,
+      maxObjectSize: limits.MAX_SHARD,
+      maxTotal: limits.MAX_INDEX_UNPACKED - total,
+    };
+    for await (const { oid, type, body } of readPack(pack, bounds)) {
+      total += body.length;
+      if (!objects.has(oid) && type === 'tag') tags.push({ type, body });
+      objects.set(oid, { type, body });
+    }
+  }
+  return { objects, tags };
+}
+
+async function openExisting(dir: string): Promise<Repository | undefined> {
+  try {
+    const repository = await Repository.open(dir);
+    return (await repository.resolveRef(MAIN)) === undefined ? undefined : repository;
+  } catch (error) {
+    if (error instanceof GtpkgError && error.code === 'FILE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+// A commit with what the trust machine looks at: the top of its tree and its roots' keys.
+async function hold(repository: Repository, commit: Oid, held: Objects): Promise<void> {
+  const read: Read = async (oid) => {
+    const object = await repository.read(oid);
+    held.set(oid, object);
+    return object;
+  };
+  const view = await viewIndex(read, commit);
+  const keys = await keyFilesOf(read, view);
+  for (const root of view.authorizations.roots) {
+    const blob = keys.get(root);
+    if (blob !== undefined) await read(blob);
+  }
+}
+
+// Commits from `tip` back to `stop`, or as far as they are at hand; oldest first.
+async function lineOf(
+  tip: Oid,
+  stop: Oid | undefined,
+  objects: Objects,
+  repository: Repository | undefined,
+): Promise<Link[]> {
+  const links: Link[] = [];
+  for (let oid: Oid | undefined = tip; oid !== undefined;) {
+    const object: GitObject | undefined =
+      objects.get(oid) ?? ((await repository?.has(oid)) === true ? await repository?.read(oid) : undefined);
+    if (object === undefined) break;
+    if (object.type !== 'commit' || links.length > limits.MAX_UPDATE_COMMITS)
+      throw new GtpkgError(
+        'INDEX_MALFORMED',
+        'The index is malformed: its line of commits is broken or too long',
+      );
+    const { tree, parents } = parseCommit(object.body);
+    links.push({ oid, object, tree, parents });
+    if (oid === stop) break;
+    oid = parents[0];
+  }
+  if (links.length === 0) throw missing(tip);
+  return links.reverse();
+}
+
+// index.md §7: where a new client begins: at the commit that the log names if it fits the introduction, else at the oldest
+// that fits. Whether it deserves trust is the trust machine's to say.
+async function fromAnchor(
+  links: Link[],
+  named: Oid,
+  introduction: Introduction,
+  read: Read,
+): Promise<Link[]> {
+  const seen = new Map<Oid, boolean>();
+  let oldest = -1;
+  for (const [i, { oid, tree }] of links.entries()) {
+    if (!(await fits(tree, introduction, read, seen))) continue;
+    if (oid === named) return links.slice(i);
+    if (oldest < 0) oldest = i;
+  }
+  return links.slice(
+    oldest >= 0
+      ? oldest
+      : Math.max(
+          0,
+          links.findIndex(({ oid }) => oid === named),
+        ),
+  );
+}
+
+async function fits(
+  tree: Oid,
+  introduction: Introduction,
+  read: Read,
+  seen: Map<Oid, boolean>,
+): Promise<boolean> {
+  try {
+    const entry = await findPath(read, tree, 'authorizations');
+    if (entry === undefined) return false;
+    const known =
+      seen.get(entry.oid) ??
+      sameAuthorizations(parseAuthorizations((await read(entry.oid)).body), introduction);
+    seen.set(entry.oid, known);
+    return known;
+  } catch (error) {
+    // upstream's commits before a fork need not be whole
+    if (error instanceof GtpkgError) return false;
+    throw error;
+  }
+}
+
+// For a line that does not continue ours: our own commits, so that the machine can tell old, forked and foreign ones apart.
+async function holdAncestors(
+  repository: Repository,
+  trusted: TrustedIndex,
+  links: readonly Link[],
+  held: Objects,
+): Promise<void> {
+  const ours = new Set<Oid>();
+  for (const { oid, object } of await lineOf(
+    trusted.head?.commit as Oid,
+    trusted.head?.anchor,
+    new Map(),
+    repository,
+  )) {
+    ours.add(oid);
+    held.set(oid, object);
+  }
+  const parent = links.find(({ oid }) => !ours.has(oid))?.parents[0];
+  if (parent !== undefined && ours.has(parent)) await hold(repository, parent, held);
+}
+
+function requirePassed(links: readonly Link[], known: TrustedState): void {
+  const passed = links.find(({ oid }) => oid === known.head);
+  if (passed !== undefined && openCommit(passed.object).sha256 === known.headSha256) return;
+  throw new GtpkgError(
+    'INDEX_NOT_DESCENDANT',
+    `The index offered does not continue the state ${known.sequence} that is trusted`,
+    { data: { known: known.head } },
+  );
+}
+
+interface StoreOptions {
+  readonly dir: string;
+  readonly objects: Objects;
+  readonly links: readonly Link[];
+  readonly tags: readonly GitObject[];
+  readonly fresh: ReadonlyMap<Oid, Sha256>;
+  readonly ids: Ids256;
+  readonly repository: Repository | undefined;
+  readonly digests: DigestFile;
+  readonly previous: Oid | undefined;
+}
+
+// index.md §10: objects, ids, co-signatures, shallow, branch; each step harmless without the next. The state file comes after.
+async function storeAll(options: StoreOptions): Promise<void> {
+  const { objects, links, tags, fresh, ids, digests, previous } = options;
+  const needed: Objects = new Map();
+  const refs = new Map<string, Oid>();
+  const groups = groupTags(tags);
+  for (const { oid, object, tree } of links) {
+    needed.set(oid, object);
+    for await (const walked of walkTree(
+      reader(undefined, objects),
+      tree,
+      (id) => objects.has(id) && !needed.has(id),
+    ))
+      needed.set(walked.oid, walked.object);
+    const commit = openCommit(object);
+    for (const { claimed, tag } of cosignStatements(commit, groups.get(oid) ?? [])) {
+      if (claimed === undefined || tag === undefined) continue;
+      needed.set(tag, objects.get(tag) as GitObject);
+      refs.set(`refs/tags/cosign/${oid}/${claimed}`, tag);
+    }
+  }
+  const repository = options.repository ?? (await Repository.init(options.dir));
+  await repository.importPack(needed.values());
+  await digests.add(new Map([...fresh].filter(([oid]) => needed.has(oid))));
+  for (const [ref, oid] of refs) await repository.writeRef(ref, oid);
+  // commits before this one have no suites here: plain git must not look for them
+  let whole = links.length - 1;
+  while (whole > 0 && ids.get((links[whole - 1] as Link).tree) !== undefined) whole--;
+  const oldest = links[whole] as Link;
+  if (oldest.oid !== previous) await repository.setShallow(oldest.parents.length === 0 ? [] : [oldest.oid]);
+  await repository.writeRef(MAIN, (links.at(-1) as Link).oid);
+}
+
+async function keepEvidence(
+  statePath: string,
+  error: unknown,
+  lookup: (oid: Oid) => GitObject | undefined,
+): Promise<void> {
+  if (!(error instanceof GtpkgError) || error.code !== 'INDEX_EQUIVOCATION') return;
+  const raw = (oid: unknown): string | undefined => lookup(oid as Oid)?.body.toString('base64');
+  const { sequence, known, offered, signers } = error.data;
+  const evidence = {
+    format: 1,
+    sequence,
+    signers,
+    known: { oid: known, commit: raw(known) },
+    offered: { oid: offered, commit: raw(offered) },
+  };
+  await writeAtomically(`${statePath}.equivocation`, (handle) =>
+    handle.writeFile(`${JSON.stringify(evidence, null, 1)}\n`),
+  );
+}
+
+function missing(oid: Oid): GtpkgError {
+  return new GtpkgError('INDEX_CORRUPT', `The index commit ${oid} is not in the packs that bring it`, {
+    data: { oid, missing: true },
+  });
+}
