@@ -64,10 +64,21 @@ export function isArchitecture(text: string): boolean {
   return text.length <= 64 && ARCH.test(text);
 }
 
-/** The typed relations of a control paragraph or an index entry. @throws GtpkgError BAD_RELATION, BAD_VERSION */
+/**
+ * The typed relations of a control paragraph or an index entry.
+ * @throws GtpkgError BAD_RELATION, BAD_VERSION, LIMIT_EXCEEDED; like dpkg, for a Provides with any operator but `=`
+ */
 export function relationsOf(fields: Paragraph): Relations {
   const clauses = (name: string): readonly Clause[] => parseClauses(fields.get(name) ?? '', name);
   const relations = (name: string): readonly Relation[] => parseRelations(fields.get(name) ?? '', name);
+  const provides = relations('Provides');
+  for (const { name, operator } of provides) {
+    if (operator !== undefined && operator !== '=') {
+      throw new GtpkgError('BAD_RELATION', `Provides: ${name} must name one version, with =`, {
+        data: { field: 'Provides' },
+      });
+    }
+  }
   return {
     preDepends: clauses('Pre-Depends'),
     depends: clauses('Depends'),
@@ -76,8 +87,13 @@ export function relationsOf(fields: Paragraph): Relations {
     conflicts: relations('Conflicts'),
     breaks: relations('Breaks'),
     replaces: relations('Replaces'),
-    provides: relations('Provides'),
+    provides,
   };
+}
+
+// dpkg takes any text here; sizes that are no sane number must not poison the sums of a plan.
+function sizeOf(text: string | undefined): number {
+  return text !== undefined && /^[0-9]{1,12}$/.test(text) ? Number(text) : 0;
 }
 
 /**
@@ -113,7 +129,7 @@ export function controlFrom(fields: Paragraph, where: string): Control {
     maintainer: fields.get('Maintainer') ?? '',
     section: fields.get('Section') ?? '',
     priority: fields.get('Priority') ?? '',
-    installedSize: Number.parseInt(fields.get('Installed-Size') ?? '0', 10) || 0,
+    installedSize: sizeOf(fields.get('Installed-Size')),
     summary: (fields.get('Description') ?? '').split('\n', 1)[0] ?? '',
     relations: relationsOf(fields),
     fields,

@@ -10,18 +10,30 @@ export interface Version {
   readonly revision: string;
 }
 
-const SYNTAX = /^(?:(\d{1,10}):)?([0-9A-Za-z.+:~-]+)$/;
+const EPOCH = /^[0-9]+$/;
+const UPSTREAM = /^[0-9][0-9A-Za-z.+:~-]*$/;
+const REVISION = /^[0-9A-Za-z.+~]+$/;
+/** dpkg holds the epoch in a C int. */
+const MAX_EPOCH = 2_147_483_647;
 
-/** @throws GtpkgError BAD_VERSION when `text` is not a version as dpkg accepts it */
+/**
+ * Splits at the first colon and the last hyphen, as dpkg does. Two spellings that dpkg tolerates are refused,
+ * so that a version has one spelling: white space around it, and a plus sign before the epoch.
+ * @throws GtpkgError BAD_VERSION when `text` is not a version as dpkg accepts it
+ */
 export function parseVersion(text: string): Version {
-  const match = SYNTAX.exec(text);
-  const epoch = Number(match?.[1] ?? 0);
-  const rest = match?.[2];
-  if (rest === undefined || epoch > 2_147_483_647) throw bad(text);
-  const cut = rest.lastIndexOf('-');
-  const upstream = cut < 0 ? rest : rest.slice(0, cut);
-  const revision = cut < 0 ? '' : rest.slice(cut + 1);
-  if (!/^\d/.test(upstream) || (cut >= 0 && revision === '') || revision.includes(':')) throw bad(text);
+  const colon = text.indexOf(':');
+  const rest = text.slice(colon + 1);
+  const hyphen = rest.lastIndexOf('-');
+  const upstream = hyphen < 0 ? rest : rest.slice(0, hyphen);
+  const revision = hyphen < 0 ? '' : rest.slice(hyphen + 1);
+  let epoch = 0;
+  if (colon >= 0) {
+    if (!EPOCH.test(text.slice(0, colon))) throw bad(text);
+    epoch = Number(text.slice(0, colon));
+  }
+  if (epoch > MAX_EPOCH || !UPSTREAM.test(upstream) || (hyphen >= 0 && !REVISION.test(revision)))
+    throw bad(text);
   return { epoch, upstream, revision };
 }
 

@@ -1,0 +1,22 @@
+/**
+ * The resolver: verified snapshot, what is installed and a request in; a plan or an explained conflict out. Pure.
+ */
+export type { Explanation } from './explain.js';
+export type { Blocked, Reason } from './facts.js';
+export type { Fix } from './fixes.js';
+export type { NeedField, NeedLink } from './needed.js';
+export type { ChangeStep, HeldBack, InstallStep, Plan, RemoveStep, Step, UnmetDependency } from './plan.js';
+export type {
+  AutoremoveRequest,
+  Installed,
+  InstallRequest,
+  Policy,
+  Problem,
+  RemoveRequest,
+  Request,
+  Target,
+  UpgradeRequest,
+} from './problem.js';
+export { resolve, type Resolution } from './resolve.js';
+export type { Exclusion, KeepReason } from './rules.js';
+export { whyInstalled, type Why } from './why.js';

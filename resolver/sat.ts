@@ -1,0 +1,347 @@
+/**
+ * Conflict-driven clause learning over clauses that are made when they are first needed.
+ *
+ * Variables count from 1; a literal is a variable or its negative. The theory is asked for the clauses of a
+ * variable when that first becomes true, so only the part of the universe that the search touches is ever
+ * written down; each such clause must hold the variable's negative. The theory also decides: the search takes
+ * back a decision only where the clauses and the decisions before it leave no other way, so what the theory
+ * decides first weighs most, without exception. No clocks, no chance: same calls, same answer.
+ *
+ * Every learned clause remembers what it was derived from, so that a "no" comes with the clauses that prove it.
+ */
+import { GtpkgError } from '../model/index.js';
+
+/** What the search needs to know of the world. */
+export interface Theory {
+  /** `variable` is true for the first time: add all its clauses. */
+  expand(variable: number): void;
+  /** The next literal to try (unassigned), or 0 when nothing more is wanted. */
+  decide(): number;
+  /** A decision level opens. */
+  push(): void;
+  /** All decision levels above `level` are gone. */
+  pop(level: number): void;
+}
+
+/** A clause as it was added, with what it stands for. */
+export interface Stated<Origin> {
+  readonly literals: readonly number[];
+  readonly origin: Origin;
+}
+
+const NONE = -1;
+const HEADER = 2;
+
+const watchIndex = (literal: number): number => (literal < 0 ? -2 * literal + 1 : 2 * literal);
+
+/** The search. `solve` may be called again; what was learned stays. */
+export class Sat<Origin> {
+  readonly #theory: Theory;
+  readonly #maxConflicts: number;
+  #conflicts = 0;
+
+  // Clauses lie one after the other in #arena: serial, length, literals. A reference is an offset into it.
+  #arena = new Int32Array(1 << 14);
+  #used = 0;
+  readonly #stated: (Stated<Origin> | undefined)[] = [];
+  // Of a learned clause: serials it was resolved from, and negated variables that were fixed at level 0.
+  readonly #antecedents: (readonly number[] | undefined)[] = [];
+  readonly #watches: number[][] = [[], []];
+
+  // By variable.
+  readonly #value: number[] = [0];
+  readonly #level: number[] = [0];
+  readonly #reason: number[] = [NONE];
+  readonly #expanded: boolean[] = [false];
+  readonly #seen: boolean[] = [false];
+
+  readonly #trail: number[] = [];
+  readonly #levels: number[] = [];
+  #head = 0;
+  // A clause that was added and is already false.
+  #pending = NONE;
+  #core: Stated<Origin>[] = [];
+
+  constructor(theory: Theory, maxConflicts: number) {
+    this.#theory = theory;
+    this.#maxConflicts = maxConflicts;
+  }
+
+  /** A new variable, unassigned. */
+  newVariable(): number {
+    this.#watches.push([], []);
+    this.#level.push(0);
+    this.#reason.push(NONE);
+    this.#expanded.push(false);
+    this.#seen.push(false);
+    return this.#value.push(0) - 1;
+  }
+
+  /** 1 true, -1 false, 0 open. */
+  value(literal: number): number {
+    return literal < 0 ? -(this.#value[-literal] ?? 0) : (this.#value[literal] ?? 0);
+  }
+
+  /** Literals in the order in which they became true. */
+  get trail(): readonly number[] {
+    return this.#trail;
+  }
+
+  /** After `solve` said no: the clauses that suffice for a proof, in the order in which they were added. */
+  get core(): readonly Stated<Origin>[] {
+    return this.#core;
+  }
+
+  /**
+   * Adds a clause: from outside before `solve`, or from `expand`.
+   * Clauses of one literal and none are for outside only, unless the literal is false.
+   */
+  add(literals: readonly number[], origin: Origin): void {
+    const reference = this.#store(literals, { literals, origin });
+    if (literals.length === 0) this.#pending = reference;
+    else if (literals.length === 1) this.#attachUnit(reference);
+    else this.#attach(reference);
+  }
+
+  /**
+   * Searches for an assignment in which `first` (when given) is true.
+   * @throws GtpkgError LIMIT_EXCEEDED after too many dead ends
+   */
+  solve(first = 0): boolean {
+    this.#backtrack(0);
+    for (;;) {
+      const conflict = this.#propagate();
+      if (conflict !== NONE) {
+        if (this.#levels.length === 0 || this.#length(conflict) === 0) {
+          this.#core = this.#proof([this.#serial(conflict)], this.#literals(conflict));
+          this.#pending = conflict;
+          return false;
+        }
+        this.#learn(conflict);
+        continue;
+      }
+      let next = 0;
+      if (first !== 0 && this.#levels.length === 0) {
+        if (this.value(first) < 0) {
+          this.#core = this.#proof([], [first]);
+          return false;
+        }
+        if (this.value(first) === 0) next = first;
+      }
+      next ||= this.#theory.decide();
+      if (next === 0) return true;
+      this.#levels.push(this.#trail.length);
+      this.#theory.push();
+      this.#assign(next, NONE);
+    }
+  }
+
+  #store(literals: readonly number[], stated: Stated<Origin> | undefined): number {
+    const reference = this.#used;
+    const end = reference + HEADER + literals.length;
+    if (end > this.#arena.length) {
+      const larger = new Int32Array(Math.max(end, this.#arena.length * 2));
+      larger.set(this.#arena);
+      this.#arena = larger;
+    }
+    this.#arena[reference] = this.#stated.push(stated) - 1;
+    this.#arena[reference + 1] = literals.length;
+    this.#arena.set(literals, reference + HEADER);
+    this.#used = end;
+    return reference;
+  }
+
+  #serial(reference: number): number {
+    return this.#arena[reference] ?? 0;
+  }
+
+  #length(reference: number): number {
+    return this.#arena[reference + 1] ?? 0;
+  }
+
+  #literals(reference: number): Int32Array {
+    return this.#arena.subarray(reference + HEADER, reference + HEADER + this.#length(reference));
+  }
+
+  #attachUnit(reference: number): void {
+    const literal = this.#arena[reference + HEADER] ?? 0;
+    const value = this.value(literal);
+    if (value < 0) this.#pending = this.#pending === NONE ? reference : this.#pending;
+    else if (value === 0) this.#assign(literal, reference);
+  }
+
+  // Watches the two literals that will be open longest, so that the watches hold after any way back.
+  #attach(reference: number): void {
+    const literals = this.#literals(reference);
+    for (let place = 0; place < 2; place++) {
+      let best = place;
+      for (let at = place + 1; at < literals.length; at++) {
+        if (this.#openness(literals[at] ?? 0) > this.#openness(literals[best] ?? 0)) best = at;
+      }
+      const literal = literals[best] ?? 0;
+      literals[best] = literals[place] ?? 0;
+      literals[place] = literal;
+      this.#watches[watchIndex(literal)]?.push(reference);
+    }
+    const [first = 0, second = 0] = literals;
+    if (this.value(first) < 0) this.#pending = this.#pending === NONE ? reference : this.#pending;
+    else if (this.value(first) === 0 && this.value(second) < 0) this.#assign(first, reference);
+  }
+
+  #openness(literal: number): number {
+    return this.value(literal) < 0 ? (this.#level[Math.abs(literal)] ?? 0) : Number.MAX_SAFE_INTEGER;
+  }
+
+  #assign(literal: number, reason: number): void {
+    const variable = Math.abs(literal);
+    this.#value[variable] = literal > 0 ? 1 : -1;
+    this.#level[variable] = this.#levels.length;
+    this.#reason[variable] = reason;
+    this.#trail.push(literal);
+  }
+
+  #backtrack(level: number): void {
+    const keep = this.#levels[level];
+    if (keep === undefined) return;
+    for (const literal of this.#trail.splice(keep)) this.#value[Math.abs(literal)] = 0;
+    this.#levels.length = level;
+    this.#head = keep;
+    this.#theory.pop(level);
+  }
+
+  /** Draws all conclusions; gives a clause that became false, or NONE. */
+  #propagate(): number {
+    if (this.#pending !== NONE) return this.#takePending();
+    while (this.#head < this.#trail.length) {
+      const literal = this.#trail[this.#head++] ?? 0;
+      const conflict = this.#visit(-literal);
+      if (conflict !== NONE) return conflict;
+      if (literal > 0 && this.#expanded[literal] === false) {
+        this.#expanded[literal] = true;
+        this.#theory.expand(literal);
+        if (this.#pending !== NONE) return this.#takePending();
+      }
+    }
+    return NONE;
+  }
+
+  #takePending(): number {
+    const conflict = this.#pending;
+    this.#pending = NONE;
+    return conflict;
+  }
+
+  // `gone` has become false: every clause that watches it finds another watch, is satisfied, unit or false.
+  #visit(gone: number): number {
+    const arena = this.#arena;
+    const list = this.#watches[watchIndex(gone)] ?? [];
+    let conflict = NONE;
+    let kept = 0;
+    for (let at = 0; at < list.length; at++) {
+      const reference = list[at] ?? 0;
+      if (conflict !== NONE) {
+        list[kept++] = reference;
+        continue;
+      }
+      const base = reference + HEADER;
+      if (arena[base] === gone) {
+        arena[base] = arena[base + 1] ?? 0;
+        arena[base + 1] = gone;
+      }
+      const other = arena[base] ?? 0;
+      const value = this.value(other);
+      if (value <= 0 && this.#moveWatch(reference)) continue;
+      list[kept++] = reference;
+      if (value < 0) conflict = reference;
+      else if (value === 0) this.#assign(other, reference);
+    }
+    list.length = kept;
+    return conflict;
+  }
+
+  #moveWatch(reference: number): boolean {
+    const arena = this.#arena;
+    const base = reference + HEADER;
+    const end = base + this.#length(reference);
+    for (let at = base + 2; at < end; at++) {
+      const literal = arena[at] ?? 0;
+      if (this.value(literal) < 0) continue;
+      arena[at] = arena[base + 1] ?? 0;
+      arena[base + 1] = literal;
+      this.#watches[watchIndex(literal)]?.push(reference);
+      return true;
+    }
+    return false;
+  }
+
+  // First unique implication point; goes back to where the learned clause decides something.
+  #learn(conflict: number): void {
+    if (++this.#conflicts > this.#maxConflicts) {
+      throw new GtpkgError('LIMIT_EXCEEDED', `No answer after ${this.#maxConflicts} dead ends`, {
+        hint: 'Ask for fewer packages at once, or name the versions you want.',
+      });
+    }
+    const current = this.#levels.length;
+    const learned = [0];
+    const antecedents: number[] = [];
+    const touched: number[] = [];
+    let open = 0;
+    let at = this.#trail.length - 1;
+    let reference = conflict;
+    let resolved = 0;
+    for (;;) {
+      antecedents.push(this.#serial(reference));
+      for (const literal of this.#literals(reference)) {
+        const variable = Math.abs(literal);
+        if (literal === resolved || this.#seen[variable] === true) continue;
+        this.#seen[variable] = true;
+        touched.push(variable);
+        const level = this.#level[variable] ?? 0;
+        if (level === current) open++;
+        else if (level === 0) antecedents.push(-variable);
+        else learned.push(literal);
+      }
+      while (this.#seen[Math.abs(this.#trail[at] ?? 0)] !== true) at--;
+      resolved = this.#trail[at--] ?? 0;
+      if (--open === 0) break;
+      reference = this.#reason[Math.abs(resolved)] ?? NONE;
+    }
+    for (const variable of touched) this.#seen[variable] = false;
+    learned[0] = -resolved;
+    this.#assertLearned(learned, antecedents);
+  }
+
+  #assertLearned(learned: readonly number[], antecedents: readonly number[]): void {
+    let back = 0;
+    for (const literal of learned.slice(1)) back = Math.max(back, this.#level[Math.abs(literal)] ?? 0);
+    this.#backtrack(back);
+    const reference = this.#store(learned, undefined);
+    this.#antecedents[this.#serial(reference)] = antecedents;
+    if (learned.length === 1) this.#attachUnit(reference);
+    else this.#attach(reference);
+  }
+
+  // The stated clauses behind these clauses and behind the values of these literals at level 0.
+  #proof(serials: readonly number[], literals: Iterable<number>): Stated<Origin>[] {
+    const work = [...serials];
+    for (const literal of literals) work.push(-Math.abs(literal));
+    const seen = new Set<number>(work);
+    const found = new Set<number>();
+    const visit = (item: number): void => {
+      if (seen.has(item)) return;
+      seen.add(item);
+      work.push(item);
+    };
+    for (let item = work.pop(); item !== undefined; item = work.pop()) {
+      if (item < 0) {
+        const reason = this.#reason[-item] ?? NONE;
+        if (reason === NONE) continue;
+        visit(this.#serial(reason));
+        for (const literal of this.#literals(reason)) visit(-Math.abs(literal));
+      } else if (this.#stated[item] === undefined) {
+        for (const before of this.#antecedents[item] ?? []) visit(before);
+      } else found.add(item);
+    }
+    return [...found].sort((a, b) => a - b).flatMap((serial) => this.#stated[serial] ?? []);
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * A request as a theory for the search: which clauses a release brings, and in what order to decide.
+ *
+ * Decisions, first weighs most (each is taken back only where what came before leaves no other way):
+ * 1. the highest release of each package that the user named;
+ * 2. for an upgrade, the highest release of each package that it means, manual ones first;
+ * 3. every installed package stays, in whatever version;
+ * 4. every installed package stays as it is, else goes to its highest release;
+ * 5. of each dependency of what will be there: the first alternative, its highest release, providers by name;
+ * 6. where wanted, the same for what new packages recommend, or nothing if none fits.
+ * All else stays out. What must be and what must not be are clauses, not preferences.
+ *
+ * An installed package whose dependency is broken already is left so, unless the user named it: a
+ * request does not fail for what it did not cause.
+ */
+import { compareBytes, formatClause, type Candidate, type Clause, type Relation } from '../model/index.js';
+import { MAX_SOLVER_CONFLICTS } from '../model/limits.js';
+import type { Requirement, Rules } from './rules.js';
+import { Sat, type Stated, type Theory } from './sat.js';
+import { State } from './state.js';
+
+/** What a clause stands for. */
+export type Origin =
+  | Requirement
+  | {
+      readonly kind: 'depends';
+      readonly candidate: Candidate;
+      readonly field: 'Depends' | 'Pre-Depends';
+      readonly clause: Clause;
+    }
+  | {
+      readonly kind: 'excludes';
+      readonly candidate: Candidate;
+      readonly field: 'Conflicts' | 'Breaks';
+      readonly relation: Relation;
+      readonly other: Candidate;
+    }
+  | { readonly kind: 'single'; readonly name: string; readonly pair: readonly [Candidate, Candidate] }
+  | { readonly kind: 'stays'; readonly name: string };
+
+/** A clause with what it stands for. */
+export type Fact = Stated<Origin>;
+
+/** Either one literal to make true, or several of which the first possible one. */
+type Preference = { readonly literal: number } | { readonly pick: readonly number[] };
+
+interface Position {
+  preference: number;
+  needs: number;
+  recommends: number;
+}
+
+/** One search; asked once for a solution, then as often as liked whether one release could also have been. */
+export class Search implements Theory {
+  readonly #rules: Rules;
+  readonly #sat: Sat<Origin>;
+  readonly #variables = new Map<Candidate, number>();
+  readonly #candidates: (Candidate | undefined)[] = [undefined];
+  /** variable → open choices, each a list of variables in order of preference */
+  readonly #needs = new Map<number, (readonly number[])[]>();
+  readonly #wanted = new Map<number, (readonly number[])[]>();
+  /** variables that stand for "some release of this name stays" */
+  readonly #stays = new Map<number, string>();
+  readonly #preferences: Preference[] = [];
+  readonly #before: State;
+  #at: Position = { preference: 0, needs: 0, recommends: 0 };
+  readonly #saved: Position[] = [];
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+    this.#sat = new Sat<Origin>(this, MAX_SOLVER_CONFLICTS);
+    this.#before = new State(
+      rules.pool.allInstalled().map((installed) => installed.candidate),
+      rules.problem.architecture,
+    );
+    this.#prepare();
+  }
+
+  /** What will be there, by name; undefined when nothing satisfies all that must be. */
+  solve(): readonly Candidate[] | undefined {
+    if (!this.#sat.solve()) return undefined;
+    const chosen = this.#sat.trail.flatMap((literal) => this.#candidates[literal] ?? []);
+    return chosen.sort((a, b) => compareBytes(a.name, b.name));
+  }
+
+  /** Whether a solution could hold `candidate`; if not, `core` says why not. */
+  possible(candidate: Candidate): boolean {
+    return this.#sat.solve(this.#variable(candidate));
+  }
+
+  /** After a no: facts that suffice to prove it. */
+  get core(): readonly Fact[] {
+    return this.#sat.core;
+  }
+
+  /** The release that a variable stands for. */
+  candidate(variable: number): Candidate | undefined {
+    return this.#candidates[variable];
+  }
+
+  #variable(candidate: Candidate): number {
+    const known = this.#variables.get(candidate);
+    if (known !== undefined) return known;
+    const variable = this.#sat.newVariable();
+    this.#variables.set(candidate, variable);
+    this.#candidates[variable] = candidate;
+    return variable;
+  }
+
+  #usable(name: string): number[] {
+    return this.#rules.usable(name).map((candidate) => this.#variable(candidate));
+  }
+
+  #prepare(): void {
+    const required = new Set<string>();
+    for (const requirement of this.#rules.requirements()) {
+      const name =
+        requirement.kind === 'asked' ? requirement.wish.name : requirement.installed.candidate.name;
+      required.add(name);
+      this.#sat.add(this.#usable(name), requirement);
+    }
+    for (const name of this.#rules.wishes.keys()) this.#preferences.push({ pick: this.#usable(name) });
+    for (const { candidate } of this.#rules.upgrades())
+      this.#preferences.push({ pick: this.#usable(candidate.name) });
+    const others = this.#rules.pool
+      .allInstalled()
+      .filter(({ candidate: { name } }) => !this.#rules.wishes.has(name) && !this.#rules.removed.has(name));
+    for (const { candidate } of others) {
+      if (required.has(candidate.name)) continue;
+      const variable = this.#sat.newVariable();
+      this.#stays.set(variable, candidate.name);
+      this.#preferences.push({ literal: variable });
+    }
+    for (const { candidate } of others) {
+      const present = this.#variable(candidate);
+      const rest = this.#usable(candidate.name).filter((variable) => variable !== present);
+      this.#preferences.push({ pick: [present, ...rest] });
+    }
+  }
+
+  expand(variable: number): void {
+    const candidate = this.#candidates[variable];
+    if (candidate !== undefined) this.#expandCandidate(variable, candidate);
+    const name = this.#stays.get(variable);
+    if (name !== undefined) this.#sat.add([-variable, ...this.#usable(name)], { kind: 'stays', name });
+  }
+
+  #expandCandidate(variable: number, candidate: Candidate): void {
+    const { name, relations } = candidate;
+    for (const other of this.#rules.usable(name)) {
+      if (other === candidate) continue;
+      this.#sat.add([-variable, -this.#variable(other)], { kind: 'single', name, pair: [candidate, other] });
+    }
+    if (this.#rules.dependencies) {
+      for (const clause of relations.preDepends)
+        this.#addNeed(variable, { candidate, field: 'Pre-Depends', clause });
+      for (const clause of relations.depends)
+        this.#addNeed(variable, { candidate, field: 'Depends', clause });
+    }
+    for (const relation of relations.conflicts)
+      this.#addExclusion(variable, { candidate, field: 'Conflicts', relation });
+    for (const relation of relations.breaks)
+      this.#addExclusion(variable, { candidate, field: 'Breaks', relation });
+  }
+
+  /** Installed, not named by the user: what is broken about it now may stay broken. */
+  #tolerated(candidate: Candidate): boolean {
+    return this.#before.get(candidate.name) === candidate && !this.#rules.wishes.has(candidate.name);
+  }
+
+  #addNeed(variable: number, what: Omit<Origin & { kind: 'depends' }, 'kind'>): void {
+    const options = this.#options(what.clause);
+    if (options.includes(variable)) return;
+    if (this.#tolerated(what.candidate) && !this.#before.satisfied(what.clause)) return;
+    this.#sat.add([-variable, ...options], { kind: 'depends', ...what });
+    if (options.length < 2) return;
+    const needs = this.#needs.get(variable);
+    if (needs === undefined) this.#needs.set(variable, [options]);
+    else needs.push(options);
+  }
+
+  #addExclusion(variable: number, what: Omit<Origin & { kind: 'excludes' }, 'kind' | 'other'>): void {
+    for (const other of this.#rules.pool.against(what.candidate.name, what.relation)) {
+      if (this.#rules.exclusion(other) !== undefined) continue;
+      if (this.#tolerated(what.candidate) && this.#tolerated(other)) continue;
+      this.#sat.add([-variable, -this.#variable(other)], { kind: 'excludes', ...what, other });
+    }
+  }
+
+  #options(clause: Clause): number[] {
+    const options = new Set<number>();
+    for (const relation of clause) {
+      for (const candidate of this.#rules.pool.matching(relation)) {
+        if (this.#rules.exclusion(candidate) === undefined) options.add(this.#variable(candidate));
+      }
+    }
+    return [...options];
+  }
+
+  decide(): number {
+    for (; this.#at.preference < this.#preferences.length; this.#at.preference++) {
+      const preference = this.#preferences[this.#at.preference];
+      if (preference === undefined) continue;
+      const literal = 'pick' in preference ? this.#pick(preference.pick) : this.#open(preference.literal);
+      if (literal !== 0) return literal;
+    }
+    const { trail } = this.#sat;
+    for (; this.#at.needs < trail.length; this.#at.needs++) {
+      for (const options of this.#needs.get(trail[this.#at.needs] ?? 0) ?? []) {
+        const literal = this.#pick(options);
+        if (literal !== 0) return literal;
+      }
+    }
+    if (!this.#rules.recommends) return 0;
+    for (; this.#at.recommends < trail.length; this.#at.recommends++) {
+      for (const options of this.#recommended(trail[this.#at.recommends] ?? 0)) {
+        const literal = this.#pick(options);
+        if (literal !== 0) return literal;
+      }
+    }
+    return 0;
+  }
+
+  #open(literal: number): number {
+    return this.#sat.value(literal) === 0 ? literal : 0;
+  }
+
+  /** The first that is still possible, unless one of them is true. */
+  #pick(variables: readonly number[]): number {
+    let first = 0;
+    for (const variable of variables) {
+      const value = this.#sat.value(variable);
+      if (value > 0) return 0;
+      if (value === 0 && first === 0) first = variable;
+    }
+    return first;
+  }
+
+  /** The choices that a new release recommends; of an upgraded one, only what its old one did not. */
+  #recommended(variable: number): readonly (readonly number[])[] {
+    const candidate = this.#candidates[variable];
+    if (candidate === undefined) return [];
+    const known = this.#wanted.get(variable);
+    if (known !== undefined) return known;
+    const old = this.#before.get(candidate.name);
+    const had = new Set((old?.relations.recommends ?? []).map(formatClause));
+    const list =
+      old === candidate
+        ? []
+        : candidate.relations.recommends
+            .filter((clause) => !had.has(formatClause(clause)))
+            .map((clause) => this.#options(clause));
+    this.#wanted.set(variable, list);
+    return list;
+  }
+
+  push(): void {
+    this.#saved.push({ ...this.#at });
+  }
+
+  pop(level: number): void {
+    const saved = this.#saved[level];
+    if (saved !== undefined) this.#at = saved;
+    this.#saved.length = level;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * A set of packages as it is or will be in a root, one release a name.
+ */
+import { compareBytes, type Candidate, type Clause, type Relation } from '../model/index.js';
+import { excludes, satisfies } from './match.js';
+
+/** One dependency that a set of packages does not meet. */
+export interface Unmet {
+  readonly name: string;
+  readonly version: string;
+  readonly field: 'Pre-Depends' | 'Depends';
+  readonly clause: Clause;
+}
+
+/** Read-only; lists come by name. */
+export class State {
+  readonly #architecture: string;
+  readonly #byName = new Map<string, Candidate>();
+  /** under each name: the package itself and what provides the name */
+  readonly #known = new Map<string, Candidate[]>();
+
+  constructor(candidates: Iterable<Candidate>, architecture: string) {
+    this.#architecture = architecture;
+    for (const candidate of [...candidates].sort((a, b) => compareBytes(a.name, b.name))) {
+      this.#byName.set(candidate.name, candidate);
+      for (const name of new Set([
+        candidate.name,
+        ...candidate.relations.provides.map((given) => given.name),
+      ])) {
+        const list = this.#known.get(name);
+        if (list === undefined) this.#known.set(name, [candidate]);
+        else list.push(candidate);
+      }
+    }
+  }
+
+  get(name: string): Candidate | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** All packages, by name. */
+  all(): IterableIterator<Candidate> {
+    return this.#byName.values();
+  }
+
+  /** What satisfies a dependency. */
+  satisfiers(relation: Relation): Candidate[] {
+    return (this.#known.get(relation.name) ?? []).filter((candidate) =>
+      satisfies(candidate, relation, this.#architecture),
+    );
+  }
+
+  satisfied(clause: Clause): boolean {
+    return clause.some((relation) => this.satisfiers(relation).length > 0);
+  }
+
+  /** What a Conflicts or Breaks of the package `owner` means. */
+  against(owner: string, relation: Relation): Candidate[] {
+    return (this.#known.get(relation.name) ?? []).filter((candidate) =>
+      excludes(owner, relation, { candidate, architecture: this.#architecture }),
+    );
+  }
+
+  /** Dependencies of these packages that nothing here satisfies. */
+  unmet(): Unmet[] {
+    const list: Unmet[] = [];
+    for (const { name, version, relations } of this.all()) {
+      for (const clause of relations.preDepends) {
+        if (!this.satisfied(clause)) list.push({ name, version, field: 'Pre-Depends', clause });
+      }
+      for (const clause of relations.depends) {
+        if (!this.satisfied(clause)) list.push({ name, version, field: 'Depends', clause });
+      }
+    }
+    return list;
+  }
+}
