@@ -45,16 +45,62 @@ export class Paragraph {
     return Paragraph.of(this.entries());
   }
 
-  /** The paragraph as text, one final newline, no empty line. */
+  /**
+   * The paragraph as text, one final newline, no empty line; parses to the same fields.
+   * @throws GtpkgError CONTROL_MALFORMED when a value would read as another field or paragraph
+   */
   toString(): string {
     let out = '';
-    for (const [name, value] of this.entries()) out += value.startsWith('\n') ? `${name}:${value}\n` : value === '' ? `${name}:\n` : `${name}: ${value}\n`;
+    for (const [name, value] of this.entries()) {
+      checkField(name, value);
+      out += value.startsWith('\n')
+        ? `${name}:${value}\n`
+        : value === ''
+          ? `${name}:\n`
+          : `${name}: ${value}\n`;
+    }
     return out;
   }
 
   /** Field names and values for `--json`. */
   toJSON(): Record<string, string> {
     return Object.fromEntries(this.entries());
+  }
+}
+
+const NAME = /^[!-,.-9;-~][!-9;-~]*$/;
+const BLANK = /^[ \t\r\f\v]*$/;
+
+// White space of deb822(5); not trim(), which also takes U+00A0 and others that belong to a value.
+// A loop, because a regular expression for the end takes quadratic time on a hostile run of spaces.
+function strip(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13 && code !== 10);
+}
+
+function checkField(name: string, value: string): void {
+  const [first = '', ...more] = value.split('\n');
+  const good =
+    NAME.test(name) &&
+    !name.startsWith('#') &&
+    strip(first) === first &&
+    more.every(
+      (line) => (line.startsWith(' ') || line.startsWith('\t')) && !BLANK.test(line) && !line.endsWith('\r'),
+    );
+  if (!good) {
+    throw new GtpkgError(
+      'CONTROL_MALFORMED',
+      `the field ${JSON.stringify(name.slice(0, 80))} has a name or value that deb822 can not hold`,
+      {
+        data: { field: name.slice(0, 80) },
+      },
+    );
   }
 }
 
@@ -88,7 +134,7 @@ export function parseParagraphs(text: string, options: Deb822Options): Paragraph
     const raw = text.slice(start, end > start && text.charCodeAt(end - 1) === 13 ? end - 1 : end);
     start = end + 1;
     line++;
-    if (raw.trim() === '') {
+    if (BLANK.test(raw)) {
       current = undefined;
       name = undefined;
       continue;
@@ -96,7 +142,8 @@ export function parseParagraphs(text: string, options: Deb822Options): Paragraph
     const first = raw.charCodeAt(0);
     if (first === 35) continue;
     if (first === 32 || first === 9) {
-      if (current === undefined || name === undefined) return fail('a continuation line without a field before it');
+      if (current === undefined || name === undefined)
+        return fail('a continuation line without a field before it');
       const value = `${current.get(name) ?? ''}\n${raw}`;
       if (value.length > MAX_FIELD) return fail(`the field ${name} is larger than ${MAX_FIELD} bytes`);
       current.set(name, value);
@@ -104,12 +151,12 @@ export function parseParagraphs(text: string, options: Deb822Options): Paragraph
     }
     const colon = raw.indexOf(':');
     const field = colon > 0 ? raw.slice(0, colon) : '';
-    if (!/^[!-,.-9;-~][!-9;-~]*$/.test(field)) return fail('a line that is neither a field nor a continuation');
+    if (!NAME.test(field)) return fail('a line that is neither a field nor a continuation');
     if (raw.length > MAX_FIELD) return fail(`the field ${field} is larger than ${MAX_FIELD} bytes`);
     if (current === undefined) paragraphs.push((current = new Paragraph()));
     if (current.has(field)) return fail(`the field ${field} stands twice`);
     name = field;
-    current.set(field, raw.slice(colon + 1).trim());
+    current.set(field, strip(raw.slice(colon + 1)));
   }
   return paragraphs;
 }
@@ -118,7 +165,10 @@ export function parseParagraphs(text: string, options: Deb822Options): Paragraph
 export function parseParagraph(text: string, options: Deb822Options): Paragraph {
   const all = parseParagraphs(text, options);
   if (all.length !== 1 || all[0] === undefined) {
-    throw new GtpkgError(options.code ?? 'CONTROL_MALFORMED', `${options.where}: ${all.length} paragraphs where one is expected`);
+    throw new GtpkgError(
+      options.code ?? 'CONTROL_MALFORMED',
+      `${options.where}: ${all.length} paragraphs where one is expected`,
+    );
   }
   return all[0];
 }

@@ -138,7 +138,12 @@ export class GtpkgError extends Error {
   }
 
   /** The shape that `--json` prints and that crosses the daemon socket. */
-  toJSON(): { code: ErrorCode; message: string; hint: string | null; data: Readonly<Record<string, unknown>> } {
+  toJSON(): {
+    code: ErrorCode;
+    message: string;
+    hint: string | null;
+    data: Readonly<Record<string, unknown>>;
+  } {
     return { code: this.code, message: this.message, hint: this.hint ?? null, data: this.data };
   }
 }

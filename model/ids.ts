@@ -28,13 +28,15 @@ export function parseFingerprint(text: string): Fingerprint {
 
 /** @throws GtpkgError OBJECT_CORRUPT when `text` is no SHA-1 object id */
 export function parseOid(text: string): Oid {
-  if (!/^[0-9a-f]{40}$/.test(text)) throw new GtpkgError('OBJECT_CORRUPT', `"${text.slice(0, 80)}" is not a git object id`);
+  if (!/^[0-9a-f]{40}$/.test(text))
+    throw new GtpkgError('OBJECT_CORRUPT', `"${text.slice(0, 80)}" is not a git object id`);
   return text as Oid;
 }
 
 /** @throws GtpkgError OBJECT_CORRUPT when `text` is no SHA-256 */
 export function parseSha256(text: string): Sha256 {
-  if (!/^[0-9a-f]{64}$/.test(text)) throw new GtpkgError('OBJECT_CORRUPT', `"${text.slice(0, 80)}" is not a SHA-256`);
+  if (!/^[0-9a-f]{64}$/.test(text))
+    throw new GtpkgError('OBJECT_CORRUPT', `"${text.slice(0, 80)}" is not a SHA-256`);
   return text as Sha256;
 }
 
@@ -79,7 +81,11 @@ export function decodeCoreKey(key: CoreKey): Buffer {
 /** Takes z-base-32 or hex; gives the one canonical spelling. @throws GtpkgError BAD_NAME */
 export function parseCoreKey(text: string): CoreKey {
   if (/^[0-9a-f]{64}$/i.test(text)) return encodeCoreKey(Buffer.from(text, 'hex'));
-  if (/^[ybndrfg8ejkmcpqxot1uwisza345h769]{52}$/.test(text) && encodeCoreKey(decodeCoreKey(text as CoreKey)) === text) return text as CoreKey;
+  if (
+    /^[ybndrfg8ejkmcpqxot1uwisza345h769]{52}$/.test(text) &&
+    encodeCoreKey(decodeCoreKey(text as CoreKey)) === text
+  )
+    return text as CoreKey;
   throw new GtpkgError('BAD_NAME', `"${text.slice(0, 80)}" is not a core key`, {
     hint: 'A core key is 52 characters of z-base-32 or 64 hexadecimal digits.',
   });

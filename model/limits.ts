@@ -46,6 +46,10 @@ export const MIN_RSA_BITS = 2048;
 export const MAX_RSA_BITS = 8192;
 /** Keys in one index. */
 export const MAX_INDEX_KEYS = 10_000;
+/** The tree that holds them: 72 bytes a key. */
+export const MAX_KEYS_TREE = MAX_INDEX_KEYS * 72;
+/** Characters of an introduction: 64 roots and dozens of peers fit. */
+export const MAX_INTRODUCTION = 16 * KiB;
 /** Root keys in `authorizations`. */
 export const MAX_ROOTS = 64;
 /** A block of an index core; hypercore's own limit is 15 MiB. */

@@ -76,7 +76,8 @@ function utf8Length(text: string, i: number): number {
   const a = text.charCodeAt(i);
   const b = text.charCodeAt(i + 1);
   const follows = (n: number): boolean => {
-    for (let k = 1; k <= n; k++) if ((text.charCodeAt(i + k) & 0xc0) !== 0x80 || i + k >= text.length) return false;
+    for (let k = 1; k <= n; k++)
+      if ((text.charCodeAt(i + k) & 0xc0) !== 0x80 || i + k >= text.length) return false;
     return true;
   };
   if (a >= 0xc2 && a <= 0xdf) return follows(1) ? 2 : 0;
@@ -121,7 +122,8 @@ export function formatManifest(entries: Iterable<ManifestEntry>): Buffer {
 }
 
 // Not \S: to a regular expression the byte a0, a part of "à", is white space.
-const LINE = /^([fdlhcbp]) ([0-7]{4}) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,15}) (-?[1-9]\d{0,11}|0) (-|[0-9a-f]{64}) ([^ ]+) (.+)$/s;
+const LINE =
+  /^([fdlhcbp]) ([0-7]{4}) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,15}) (-?[1-9]\d{0,11}|0) (-|[0-9a-f]{64}) ([^ ]+) (.+)$/s;
 
 /**
  * Parses and checks a manifest: order, spelling, safe paths, parents that are directories, hard links
@@ -135,9 +137,10 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   };
   if (!text.startsWith(HEADER)) return fail(1, 'this is not a manifest of version 1');
   if (!text.endsWith('\n')) return fail(0, 'the last line is cut short');
+  if (text === HEADER) return [];
   const lines = text.slice(HEADER.length, -1).split('\n');
-  if (lines.length === 1 && lines[0] === '') lines.pop();
-  if (lines.length > MAX_MANIFEST_ENTRIES) throw new GtpkgError('LIMIT_EXCEEDED', `manifest: more than ${MAX_MANIFEST_ENTRIES} paths`);
+  if (lines.length > MAX_MANIFEST_ENTRIES)
+    throw new GtpkgError('LIMIT_EXCEEDED', `manifest: more than ${MAX_MANIFEST_ENTRIES} paths`);
   const types = new Map<string, EntryType>();
   const entries: ManifestEntry[] = [];
   let previous = '';
@@ -174,19 +177,28 @@ function parseEntry(line: string): ManifestEntry | undefined {
   return formatEntry(entry) === line ? entry : undefined;
 }
 
-function checkEntry(entry: ManifestEntry, types: ReadonlyMap<string, EntryType>, fail: (what: string) => never): void {
+function checkEntry(
+  entry: ManifestEntry,
+  types: ReadonlyMap<string, EntryType>,
+  fail: (what: string) => never,
+): void {
   const { type, path, link } = entry;
   if (!isSafePath(path)) fail('a path that is absolute, empty or has .. in it');
   const parts = path.split('/');
-  if (path.length > MAX_PATH || parts.length > MAX_PATH_DEPTH || parts.some((part) => part.length > MAX_NAME)) fail('a path that is too long');
+  if (path.length > MAX_PATH || parts.length > MAX_PATH_DEPTH || parts.some((part) => part.length > MAX_NAME))
+    fail('a path that is too long');
   const parent = parentPath(path);
-  if (parent !== '' && types.get(parent) !== 'd') fail('a path whose directory is not in the manifest before it');
+  if (parent !== '' && types.get(parent) !== 'd')
+    fail('a path whose directory is not in the manifest before it');
   if ((type === 'f') !== (entry.sha256 !== undefined)) fail('files, and only files, have a SHA-256');
   if (type !== 'f' && entry.size !== 0) fail('only files have a size');
-  if ('lhcb'.includes(type) !== (link !== undefined)) fail('links and devices, and only they, have a link field');
-  if (type === 'l' && (link === '' || link?.includes('\0') === true || (link?.length ?? 0) > MAX_PATH)) fail('a symbolic link without a proper target');
+  if ('lhcb'.includes(type) !== (link !== undefined))
+    fail('links and devices, and only they, have a link field');
+  if (type === 'l' && (link === '' || link?.includes('\0') === true || (link?.length ?? 0) > MAX_PATH))
+    fail('a symbolic link without a proper target');
   if (type === 'h' && types.get(link ?? '') !== 'f') fail('a hard link whose target is not a file before it');
-  if ((type === 'c' || type === 'b') && !/^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,9})$/.test(link ?? '')) fail('a device without major:minor');
+  if ((type === 'c' || type === 'b') && !/^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,9})$/.test(link ?? ''))
+    fail('a device without major:minor');
 }
 
 /** Bytes of all files: what the payload puts on disk. */

@@ -38,7 +38,17 @@ export interface ByteSource {
 }
 
 /** The maintainer scripts that a release may carry. */
-export const SCRIPT_NAMES = ['preinst', 'postinst', 'prerm', 'postrm', 'config', 'triggers', 'templates', 'shlibs', 'symbols'] as const;
+export const SCRIPT_NAMES = [
+  'preinst',
+  'postinst',
+  'prerm',
+  'postrm',
+  'config',
+  'triggers',
+  'templates',
+  'shlibs',
+  'symbols',
+] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];
 
 /** Takes the payload as it is verified. Calls come in manifest order, awaited one by one. */

@@ -40,7 +40,8 @@ function dependenciesAreCurrent() {
     if (path === '' || link) return true;
     const there = installed.packages[path];
     // an optional one may be for another system
-    return there === undefined ? Boolean(optional || peer) : there.version === version;
+    if (there === undefined) return Boolean(optional || peer);
+    return there.version === version && existsSync(join(root, path));
   });
 }
 
