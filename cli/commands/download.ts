@@ -1,0 +1,22 @@
+import * as Flags from '@oclif/core/flags';
+import { GtpkgCommand, type Call } from '../command.js';
+import { size } from '../render/table.js';
+import { downloadPackages, type Downloaded } from '../workflows/download.js';
+
+export default class Download extends GtpkgCommand<typeof Download, Downloaded> {
+  static override summary = 'Fetch and verify releases without installing them.';
+  static override examples = ['<%= config.bin %> download hello', '<%= config.bin %> download hello=2.10-3'];
+  static override strict = false;
+  static override usage = ['download PKG[=VERSION]...'];
+  static override flags = { 'dry-run': Flags.boolean({ description: 'say what would be fetched' }) };
+
+  protected async work({ context, words, flags }: Call<typeof Download>): Promise<Downloaded> {
+    return downloadPackages(context, words, flags['dry-run']);
+  }
+
+  protected render({ releases }: Downloaded): string {
+    return releases
+      .map((each) => `${each.name} ${each.version} (${each.architecture})  ${size(each.size)}  ${each.core}`)
+      .join('\n');
+  }
+}

@@ -1,0 +1,30 @@
+import * as Args from '@oclif/core/args';
+import { GtpkgCommand, type Call } from '../../command.js';
+import { printable } from '../../../model/index.js';
+import { logOfIndex, type IndexLogEntry } from '../../workflows/indexes.js';
+import pc from 'picocolors';
+
+export default class IndexLog extends GtpkgCommand<typeof IndexLog, { name: string; log: IndexLogEntry[] }> {
+  static override summary = 'Show the signed history of an index, newest first.';
+  static override examples = ['<%= config.bin %> index log acme'];
+  static override args = {
+    name: Args.string({ description: 'an index kept here, or a source', required: true }),
+  };
+
+  protected async work({
+    context,
+    args,
+  }: Call<typeof IndexLog>): Promise<{ name: string; log: IndexLogEntry[] }> {
+    return logOfIndex(context, args.name);
+  }
+
+  protected render({ log }: { log: IndexLogEntry[] }): string {
+    return log
+      .map((entry) => {
+        const head = `${pc.yellow(`${entry.sequence}`)}  ${entry.date}  ${entry.commit.slice(0, 12)}${entry.anchor ? pc.dim('  (anchor)') : ''}`;
+        const signers = entry.signers.map((signer) => `    signed by ${signer}`);
+        return [head, ...signers, ...entry.changes.map((line) => `    ${printable(line)}`)].join('\n');
+      })
+      .join('\n');
+  }
+}

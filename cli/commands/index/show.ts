@@ -1,0 +1,34 @@
+import * as Args from '@oclif/core/args';
+import { GtpkgCommand, type Call } from '../../command.js';
+import { facts } from '../../render/table.js';
+import { showIndex, type IndexDetails } from '../../workflows/indexes.js';
+
+export default class IndexShow extends GtpkgCommand<typeof IndexShow, IndexDetails> {
+  static override summary =
+    'Show the head of an index: who may sign it, how long it is valid, what it holds.';
+  static override examples = ['<%= config.bin %> index show acme'];
+  static override args = {
+    name: Args.string({ description: 'an index kept here, or a source', required: true }),
+  };
+
+  protected async work({ context, args }: Call<typeof IndexShow>): Promise<IndexDetails> {
+    return showIndex(context, args.name);
+  }
+
+  protected render(index: IndexDetails): string {
+    return facts([
+      ['Name', index.name],
+      ['Sequence', String(index.sequence)],
+      ['Date', index.date],
+      ['Valid until', index.validUntil],
+      ['Suites', index.suites.join(' ')],
+      ['Architectures', index.architectures.join(' ')],
+      ['Releases', String(index.releases)],
+      ['Threshold', `${index.threshold} of ${index.roots.length}`],
+      ...index.roots.map((root): [string, string] => ['Root key', root]),
+      ['Commit', index.commit],
+      ['Forked from', index.forkedFrom ?? undefined],
+      ['Introduction', index.introduction],
+    ]);
+  }
+}

@@ -1,0 +1,33 @@
+import * as Flags from '@oclif/core/flags';
+import { GtpkgCommand, type Call } from '../command.js';
+import { renderChange } from '../render/plan.js';
+import { changeRoot, type Change } from '../workflows/change.js';
+
+export default class Install extends GtpkgCommand<typeof Install, Change> {
+  static override summary = 'Install packages and what they depend on, from whatever peers hold them.';
+  static override description = `Every byte is checked against the signed index before anything is placed in the root. PKG=VERSION asks for one version, PKG/SUITE for one suite.`;
+  static override examples = [
+    '<%= config.bin %> install hello',
+    '<%= config.bin %> install hello=2.10-3 --root ./here',
+    '<%= config.bin %> install vim --no-recommends --dry-run',
+  ];
+  static override strict = false;
+  static override usage = ['install PKG[=VERSION][/SUITE]...'];
+  static override flags = {
+    'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),
+    'no-deps': Flags.boolean({ description: 'take only the named packages, whatever they depend on' }),
+    'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
+  };
+
+  protected async work({ context, flags, words }: Call<typeof Install>): Promise<Change> {
+    return changeRoot(
+      context,
+      { kind: 'install', words, recommends: !flags['no-recommends'], dependencies: !flags['no-deps'] },
+      { dryRun: flags['dry-run'] },
+    );
+  }
+
+  protected render(change: Change): string {
+    return renderChange(change);
+  }
+}

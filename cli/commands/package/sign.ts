@@ -1,0 +1,35 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { GtpkgCommand, type Call } from '../../command.js';
+import { signPackage, type SignedRelease } from '../../workflows/packages.js';
+
+export default class PackageSign extends GtpkgCommand<typeof PackageSign, SignedRelease> {
+  static override summary = 'Sign a built release: an annotated tag that git verify-tag accepts.';
+  static override examples = ['<%= config.bin %> package sign hello 2.10-3 --key ada@example.org'];
+  static override args = {
+    name: Args.string({ description: 'package, or the path of its repository', required: true }),
+    version: Args.string({ description: 'version of the release', required: true }),
+  };
+  static override flags = {
+    key: Flags.string({
+      description: 'signs (default: the only private key of this home)',
+      helpValue: 'FPR',
+    }),
+    architecture: Flags.string({ description: 'where a version has several', helpValue: 'ARCH' }),
+    'passphrase-file': Flags.string({ description: 'passphrase of the key', helpValue: 'F' }),
+  };
+
+  protected async work({ context, args, flags }: Call<typeof PackageSign>): Promise<SignedRelease> {
+    return signPackage(context, {
+      name: args.name,
+      version: args.version,
+      architecture: flags.architecture,
+      key: flags.key,
+      passphraseFile: flags['passphrase-file'],
+    });
+  }
+
+  protected render(release: SignedRelease): string {
+    return `${release.name} ${release.version} (${release.architecture}) ${release.changed ? 'is signed' : 'was already signed'} by ${release.signer}: tag ${release.tagName} in ${release.repository}`;
+  }
+}

@@ -1,0 +1,24 @@
+import * as Flags from '@oclif/core/flags';
+import { GtpkgCommand, type Call } from '../command.js';
+import { renderChange } from '../render/plan.js';
+import { changeRoot, type Change } from '../workflows/change.js';
+
+export default class Remove extends GtpkgCommand<typeof Remove, Change> {
+  static override summary = 'Remove packages, and those that cannot be without them.';
+  static override description = `Conffiles stay unless --purge is given.`;
+  static override examples = ['<%= config.bin %> remove hello', '<%= config.bin %> remove --purge hello'];
+  static override strict = false;
+  static override usage = ['remove PKG...'];
+  static override flags = {
+    purge: Flags.boolean({ description: 'remove conffiles too' }),
+    'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
+  };
+
+  protected async work({ context, flags, words }: Call<typeof Remove>): Promise<Change> {
+    return changeRoot(context, { kind: 'remove', words, purge: flags.purge }, { dryRun: flags['dry-run'] });
+  }
+
+  protected render(change: Change): string {
+    return renderChange(change);
+  }
+}

@@ -1,0 +1,18 @@
+import * as Args from '@oclif/core/args';
+import { GtpkgCommand, type Call } from '../command.js';
+import { renderPackage } from '../render/package.js';
+import { showPackages, type PackageDetails } from '../workflows/query.js';
+
+export default class Show extends GtpkgCommand<typeof Show, { packages: PackageDetails[] }> {
+  static override summary = 'Show what is known of a package: its control fields, signer, core and state.';
+  static override examples = ['<%= config.bin %> show hello', '<%= config.bin %> show hello=2.10-3'];
+  static override args = { package: Args.string({ description: 'PKG or PKG=VERSION', required: true }) };
+
+  protected async work({ context, args }: Call<typeof Show>): Promise<{ packages: PackageDetails[] }> {
+    return { packages: await showPackages(context, args.package) };
+  }
+
+  protected render({ packages }: { packages: PackageDetails[] }): string {
+    return packages.map(renderPackage).join('\n\n');
+  }
+}

@@ -1,0 +1,25 @@
+import { GtpkgCommand, type Call } from '../../command.js';
+import { table } from '../../render/table.js';
+import { listSourceSummaries, type SourceSummary } from '../../workflows/sources.js';
+
+export default class SourceList extends GtpkgCommand<typeof SourceList, { sources: SourceSummary[] }> {
+  static override summary = 'List the distributions this machine uses.';
+  static override examples = ['<%= config.bin %> source list'];
+
+  protected async work({ context }: Call<typeof SourceList>): Promise<{ sources: SourceSummary[] }> {
+    return { sources: await listSourceSummaries(context) };
+  }
+
+  protected render({ sources }: { sources: SourceSummary[] }): string {
+    if (sources.length === 0) return 'No sources yet: gtpkg source add INTRODUCTION adds one.';
+    return table(
+      ['SOURCE', 'SEQUENCE', 'VALID UNTIL', 'ROOT KEYS'],
+      sources.map((source) => [
+        source.name,
+        source.sequence === null ? 'not fetched' : String(source.sequence),
+        source.validUntil ?? '',
+        source.roots.join(' '),
+      ]),
+    );
+  }
+}

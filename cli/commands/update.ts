@@ -1,0 +1,19 @@
+import { GtpkgCommand, type Call } from '../command.js';
+import { renderUpdates } from '../render/updates.js';
+import { updateSources, type SourceUpdate } from '../workflows/sources.js';
+
+export default class Update extends GtpkgCommand<typeof Update, { updates: SourceUpdate[] }> {
+  static override summary = 'Fetch the newest signed index of each source and check it.';
+  static override examples = ['<%= config.bin %> update', '<%= config.bin %> update acme'];
+  static override strict = false;
+  static override usage = ['update [SOURCE...]'];
+
+  protected async work({ context, words }: Call<typeof Update>): Promise<{ updates: SourceUpdate[] }> {
+    return { updates: await updateSources(context, words) };
+  }
+
+  protected render({ updates }: { updates: SourceUpdate[] }): string {
+    if (updates.length === 0) return 'No sources yet: gtpkg source add INTRODUCTION adds one.';
+    return renderUpdates(updates);
+  }
+}

@@ -1,0 +1,40 @@
+import * as Flags from '@oclif/core/flags';
+import { GtpkgCommand, type Call } from '../command.js';
+import { renderChange } from '../render/plan.js';
+import { changeRoot, type Change } from '../workflows/change.js';
+
+export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
+  static override summary = 'Bring installed packages to the newest version that the sources offer.';
+  static override description = `Adds nothing and removes nothing unless --full is given; what would need that is listed as held back.`;
+  static override examples = [
+    '<%= config.bin %> upgrade',
+    '<%= config.bin %> upgrade hello',
+    '<%= config.bin %> upgrade --full --dry-run',
+  ];
+  static override strict = false;
+  static override usage = ['upgrade [PKG...]'];
+  static override flags = {
+    full: Flags.boolean({ description: 'add and remove packages where an upgrade needs it' }),
+    'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),
+    'no-deps': Flags.boolean({ description: 'take only the named packages, whatever they depend on' }),
+    'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
+  };
+
+  protected async work({ context, flags, words }: Call<typeof Upgrade>): Promise<Change> {
+    return changeRoot(
+      context,
+      {
+        kind: 'upgrade',
+        words,
+        full: flags.full,
+        recommends: !flags['no-recommends'],
+        dependencies: !flags['no-deps'],
+      },
+      { dryRun: flags['dry-run'] },
+    );
+  }
+
+  protected render(change: Change): string {
+    return renderChange(change);
+  }
+}

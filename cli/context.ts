@@ -1,0 +1,136 @@
+/**
+ * What one invocation works with: where its home and root are, how it reaches the network, and the
+ * parts of the house, each opened when first asked for and closed together.
+ */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import {
+  debianArchitecture,
+  GtpkgError,
+  parseAddress,
+  silent,
+  type Address,
+  type Report,
+} from '../model/index.js';
+import { TIMEOUT } from '../model/limits.js';
+import type { Depot } from '../replication/index.js';
+import type { KeyStore } from '../trust/index.js';
+
+/** The global flags, parsed. */
+export interface Settings {
+  readonly home: string;
+  readonly root: string;
+  /** undefined: the public DHT */
+  readonly bootstrap: readonly Address[] | undefined;
+  readonly offline: boolean;
+  /** milliseconds without an answer before giving up */
+  readonly timeout: number;
+  readonly json: boolean;
+  readonly yes: boolean;
+}
+
+/** How the global flags and the environment say it; flags win. */
+export interface RawSettings {
+  readonly home?: string | undefined;
+  readonly root?: string | undefined;
+  readonly bootstrap?: readonly string[] | undefined;
+  readonly offline?: boolean;
+  readonly timeout?: number | undefined;
+  readonly json?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Reads flags and environment. @throws GtpkgError BAD_ADDRESS, USAGE */
+export function settingsFrom(raw: RawSettings, env: NodeJS.ProcessEnv): Settings {
+  const home = resolve(
+    raw.home ??
+      env['GTPKG_HOME'] ??
+      join(env['XDG_DATA_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'share'), 'gtpkg'),
+  );
+  const nodes = raw.bootstrap ?? env['GTPKG_BOOTSTRAP']?.split(',').filter((part) => part.trim() !== '');
+  const seconds =
+    raw.timeout ?? (env['GTPKG_TIMEOUT'] === undefined ? undefined : Number(env['GTPKG_TIMEOUT']));
+  if (seconds !== undefined && !(seconds > 0))
+    throw new GtpkgError('USAGE', 'the time-out must be a number of seconds above 0', {
+      hint: 'For example --timeout 20.',
+    });
+  return {
+    home,
+    root: resolve(raw.root ?? env['GTPKG_ROOT'] ?? join(home, 'root')),
+    bootstrap: nodes === undefined || nodes.length === 0 ? undefined : nodes.map(parseAddress),
+    offline: raw.offline ?? false,
+    timeout: seconds === undefined ? TIMEOUT.idle : seconds * 1000,
+    json: raw.json ?? false,
+    yes: raw.yes ?? false,
+  };
+}
+
+/** How a depot is opened for one purpose. */
+export interface DepotOptions {
+  /** accept connections: only the seeder does */
+  readonly server?: boolean;
+  readonly listen?: Address;
+  /** this command needs no peer, whatever the flags say */
+  readonly local?: boolean;
+  /** own the store: for the daemon itself */
+  readonly own?: boolean;
+}
+
+/** One invocation. `now` is read once, so that all parts judge by the same clock. */
+export class Context {
+  readonly settings: Settings;
+  readonly report: Report;
+  readonly now: Date;
+  readonly architecture: string;
+  /** the command line as the history keeps it */
+  readonly command: string;
+  #keys: KeyStore | undefined;
+  #depot: Promise<Depot> | undefined;
+
+  constructor(
+    settings: Settings,
+    options: { readonly report?: Report; readonly command?: string; readonly now?: Date } = {},
+  ) {
+    this.settings = settings;
+    this.report = options.report ?? silent;
+    this.command = options.command ?? 'gtpkg';
+    this.now = options.now ?? new Date();
+    this.architecture = debianArchitecture(process.arch);
+  }
+
+  /** A path below the home. */
+  home(...parts: string[]): string {
+    return join(this.settings.home, ...parts);
+  }
+
+  async keys(): Promise<KeyStore> {
+    if (this.#keys === undefined) {
+      const { KeyStore: Store } = await import('../trust/keystore.js');
+      this.#keys = new Store(this.home('keys'));
+    }
+    return this.#keys;
+  }
+
+  /** The store and the swarm, opened once; later options are ignored. */
+  depot(options: DepotOptions = {}): Promise<Depot> {
+    this.#depot ??= import('../replication/index.js').then(({ openDepot }) =>
+      openDepot({
+        home: this.settings.home,
+        bootstrap: this.settings.bootstrap,
+        offline: this.settings.offline || options.local === true,
+        server: options.server ?? false,
+        timeout: this.settings.timeout,
+        mode: options.own === true ? 'own' : 'any',
+        ...(options.listen === undefined ? {} : { listen: options.listen }),
+      }),
+    );
+    return this.#depot;
+  }
+
+  /** Closes what was opened. */
+  async close(): Promise<void> {
+    const depot = await this.#depot?.catch(() => undefined);
+    this.#depot = undefined;
+    await depot?.close();
+  }
+}

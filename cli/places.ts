@@ -1,0 +1,165 @@
+/**
+ * The sources that this machine uses and the indexes that are kept here, as the home records them.
+ *
+ *     sources/<name>/  source.json  index.git/  state.json  query
+ *     indexes/<name>/  index.json   index.git/
+ *     packages/<name>.git
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  formatIntroduction,
+  GtpkgError,
+  parseCoreKey,
+  parseIntroduction,
+  systemCode,
+  type CoreKey,
+  type Introduction,
+} from '../model/index.js';
+import type { Context } from './context.js';
+import { readText, writeWhole } from './files.js';
+
+/** An index configured on this machine. */
+export interface Source {
+  readonly name: string;
+  readonly introduction: Introduction;
+  readonly directory: string;
+}
+
+/** An index kept (signed) on this machine. */
+export interface OwnIndex {
+  readonly name: string;
+  readonly indexCore: CoreKey;
+  readonly introduction: Introduction;
+  /** suite that publish uses when none is named */
+  readonly suite: string;
+  readonly directory: string;
+}
+
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** Names of sources and indexes: they become directory names. @throws GtpkgError BAD_NAME */
+export function checkName(name: string): string {
+  if (!NAME.test(name))
+    throw new GtpkgError('BAD_NAME', `"${name.slice(0, 80)}" is not a name for a source or an index`, {
+      hint: 'Lower-case letters, digits, dot, dash and underscore, at most 64.',
+    });
+  return name;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).filter((name) => NAME.test(name)).sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function readRecord(path: string): Promise<Record<string, unknown> | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // falls through to the one message
+  }
+  throw new GtpkgError('STATUS_CORRUPT', `${path} is damaged`, {
+    hint: 'Remove that file and add the source again.',
+  });
+}
+
+/** All sources, by name. */
+export async function listSources(context: Context): Promise<Source[]> {
+  const found = await Promise.all(
+    (await namesIn(context.home('sources'))).map((name) => findSource(context, name)),
+  );
+  return found.filter((source) => source !== undefined);
+}
+
+/** One source, undefined when there is none of that name. */
+export async function findSource(context: Context, name: string): Promise<Source | undefined> {
+  const directory = context.home('sources', checkName(name));
+  const record = await readRecord(join(directory, 'source.json'));
+  if (record === undefined) return undefined;
+  return { name, directory, introduction: parseIntroduction(String(record['introduction'])) };
+}
+
+/** @throws GtpkgError SOURCE_NOT_FOUND */
+export async function getSource(context: Context, name: string): Promise<Source> {
+  const source = await findSource(context, name);
+  if (source !== undefined) return source;
+  const known = (await listSources(context)).map((each) => each.name);
+  throw new GtpkgError('SOURCE_NOT_FOUND', `there is no source "${name}"`, {
+    hint:
+      known.length === 0
+        ? 'Add one with gtpkg source add INTRODUCTION.'
+        : `Known sources: ${known.join(', ')}.`,
+  });
+}
+
+/** Records a source. */
+export async function writeSource(
+  context: Context,
+  name: string,
+  introduction: Introduction,
+): Promise<Source> {
+  const directory = context.home('sources', checkName(name));
+  await writeWhole(
+    join(directory, 'source.json'),
+    `${JSON.stringify({ introduction: formatIntroduction(introduction) })}\n`,
+  );
+  return { name, directory, introduction };
+}
+
+/** Forgets a source and its copy of the index; packages and their cores stay. */
+export async function removeSource(source: Source): Promise<void> {
+  await rm(source.directory, { recursive: true, force: true });
+}
+
+/** All indexes kept here, by name. */
+export async function listIndexes(context: Context): Promise<OwnIndex[]> {
+  const found = await Promise.all(
+    (await namesIn(context.home('indexes'))).map((name) => findIndex(context, name)),
+  );
+  return found.filter((index) => index !== undefined);
+}
+
+/** One index, undefined when there is none of that name. */
+export async function findIndex(context: Context, name: string): Promise<OwnIndex | undefined> {
+  const directory = context.home('indexes', checkName(name));
+  const record = await readRecord(join(directory, 'index.json'));
+  if (record === undefined) return undefined;
+  return {
+    name,
+    directory,
+    indexCore: parseCoreKey(String(record['indexCore'])),
+    introduction: parseIntroduction(String(record['introduction'])),
+    suite: String(record['suite']),
+  };
+}
+
+/** @throws GtpkgError INDEX_NOT_FOUND */
+export async function getIndex(context: Context, name: string): Promise<OwnIndex> {
+  const index = await findIndex(context, name);
+  if (index !== undefined) return index;
+  const known = (await listIndexes(context)).map((each) => each.name);
+  throw new GtpkgError('INDEX_NOT_FOUND', `no index "${name}" is kept in this home`, {
+    hint:
+      known.length === 0
+        ? 'Make one with gtpkg index create NAME --key FINGERPRINT.'
+        : `Indexes kept here: ${known.join(', ')}.`,
+  });
+}
+
+/** Records an index kept here. */
+export async function writeIndex(context: Context, index: Omit<OwnIndex, 'directory'>): Promise<OwnIndex> {
+  const directory = context.home('indexes', checkName(index.name));
+  const { indexCore, suite } = index;
+  await writeWhole(
+    join(directory, 'index.json'),
+    `${JSON.stringify({ indexCore, suite, introduction: formatIntroduction(index.introduction) })}\n`,
+  );
+  return { ...index, directory };
+}

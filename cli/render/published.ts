@@ -1,0 +1,25 @@
+/** What publish and index add print. */
+import type { Published } from '../workflows/publish.js';
+import { count, size } from './table.js';
+
+export function renderPublished(published: Published): string {
+  const { index, suite, releases, dryRun, sequence, changed, introduction } = published;
+  const lines = releases.map((each) => {
+    const what = each.state === 'unchanged' ? 'as before' : dryRun ? 'would be listed' : size(each.size);
+    return `  ${each.name} ${each.version} (${each.architecture})  ${what}`;
+  });
+  const fresh = releases.filter((each) => each.state !== 'unchanged').length;
+  const head = dryRun
+    ? `Would list ${count(fresh, 'release')} in ${index}/${suite}:`
+    : changed
+      ? `Listed ${count(fresh, 'release')} in ${index}/${suite}, now at sequence ${sequence}:`
+      : `Nothing changed in ${index}/${suite}; it stays at sequence ${sequence}:`;
+  const tail = dryRun
+    ? []
+    : [
+        '',
+        `Users add it with: gtpkg source add '${introduction}'`,
+        'Peers get it while gtpkg seed runs here.',
+      ];
+  return [head, ...lines, ...tail].join('\n');
+}

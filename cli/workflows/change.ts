@@ -1,0 +1,310 @@
+/**
+ * install, upgrade, remove, autoremove: plan, ask, fetch, verify, carry out as one transaction.
+ *
+ * The root is locked from the reading of its status to the end, so the plan is carried out on what it was made for.
+ */
+import {
+  controlFrom,
+  GtpkgError,
+  type Candidate,
+  type ReleasePin,
+  type VerifiedRelease,
+} from '../../model/index.js';
+import type { InstalledPackage } from '../../installer/status.js';
+import type { TransactionStep } from '../../installer/plan.js';
+import type { Explanation, Plan, Request, Step, Target } from '../../resolver/index.js';
+import type { Context } from '../context.js';
+import { confirm, isInteractive } from '../prompt.js';
+import { renderPlan } from '../render/plan.js';
+import { OfferedUniverse, openSources, type OfferedCandidate, type OpenSource } from './offers.js';
+import { fetchCores, missingBytes, requireFresh, verifyReleases, type WantedRelease } from './releases.js';
+import { notFound, parseWanted, someWords } from './versions.js';
+
+/** What the user asked for. */
+export type ChangeRequest =
+  | {
+      readonly kind: 'install';
+      readonly words: readonly string[];
+      readonly recommends: boolean;
+      readonly dependencies: boolean;
+    }
+  | {
+      readonly kind: 'upgrade';
+      readonly words: readonly string[];
+      readonly full: boolean;
+      readonly recommends: boolean;
+      readonly dependencies: boolean;
+    }
+  | { readonly kind: 'remove'; readonly words: readonly string[]; readonly purge: boolean }
+  | { readonly kind: 'autoremove'; readonly purge: boolean };
+
+/** One package of a plan. */
+export interface PlannedStep {
+  readonly kind: 'install' | 'upgrade' | 'downgrade' | 'reinstall' | 'remove';
+  readonly name: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly source: string | null;
+  readonly auto: boolean;
+  readonly reason: string;
+}
+
+/** The plan and what came of it. */
+export interface Change {
+  readonly dryRun: boolean;
+  readonly steps: readonly PlannedStep[];
+  readonly heldBack: readonly { readonly name: string; readonly reason: string }[];
+  readonly autoremovable: readonly string[];
+  /** bytes not held yet */
+  readonly downloadSize: number;
+  /** bytes */
+  readonly sizeChange: number;
+  /** id in the history; null when nothing was carried out */
+  readonly transaction: number | null;
+  readonly notes: readonly string[];
+}
+
+interface Decision {
+  readonly plan: Plan;
+  readonly status: readonly InstalledPackage[];
+  readonly sources: readonly OpenSource[];
+}
+
+/** @throws GtpkgError NO_SOLUTION, PACKAGE_NOT_FOUND, and all that fetching, verifying and the transaction throw */
+export async function changeRoot(
+  context: Context,
+  request: ChangeRequest,
+  options: { readonly dryRun: boolean },
+): Promise<Change> {
+  const { openRoot } = await import('../../installer/root.js');
+  const create = request.kind === 'install' && !options.dryRun;
+  const root = await openRoot(context.settings.root, {
+    create,
+    lock: options.dryRun ? 'none' : 'exclusive',
+    report: context.report,
+  });
+  try {
+    const decision = await decide(context, request);
+    const { plan } = decision;
+    const wanted = wantedReleases(plan, decision.sources);
+    await requireFresh(
+      context,
+      wanted.map((each) => each.source),
+    );
+    const download =
+      plan.steps.length === 0
+        ? 0
+        : await missingBytes(
+            context,
+            wanted.map((each) => each.pin.core),
+          );
+    const change = describe(plan, options.dryRun, download);
+    if (options.dryRun) return change;
+    const purged = leftovers(request, decision.status);
+    if (plan.steps.length + plan.marks.length + purged.length === 0) return change;
+    for (const { name, field, relation } of plan.unmet)
+      context.report({ kind: 'warning', text: `${name}: ${field} ${relation} is not met` });
+    if (!context.settings.json && plan.steps.length > 0)
+      context.report({ kind: 'note', text: renderPlan(change) });
+    if (!(await agreed(context, request, plan))) return change;
+    await fetchCores(context, wanted);
+    const releases = await verifyReleases(context, wanted);
+    const { runTransaction } = await import('../../installer/transaction.js');
+    const byPin = new Map(wanted.map(({ pin }, i) => [pin, releases[i]]));
+    const result = await runTransaction(root, {
+      steps: [
+        ...plan.steps.map((step) => transactionStep(step, byPin, 'purge' in request && request.purge)),
+        ...purged.map((name) => ({ kind: 'remove' as const, name, purge: true })),
+        ...plan.marks.map(({ name, manual }) => ({ kind: 'mark' as const, name, auto: !manual })),
+      ],
+      command: context.command,
+      now: context.now,
+      indexCommits: Object.fromEntries(
+        decision.sources.map(({ source, query }) => [source.name, query.commit]),
+      ),
+      report: context.report,
+    });
+    for (const text of result.notes) context.report({ kind: 'note', text });
+    return { ...change, transaction: result.id ?? null, notes: result.notes };
+  } finally {
+    root.close();
+  }
+}
+
+async function decide(context: Context, request: ChangeRequest): Promise<Decision> {
+  const [{ resolve }, { readStatus }] = await Promise.all([
+    import('../../resolver/index.js'),
+    import('../../installer/status.js'),
+  ]);
+  const status = [...readStatus(context.settings.root).values()];
+  const sources = await openSources(context);
+  const universe = new OfferedUniverse(sources);
+  const resolution = resolve({
+    universe,
+    installed: status
+      .filter((each) => each.state === 'installed')
+      .map((each) => ({
+        candidate: installedCandidate(each, universe),
+        manual: !each.auto,
+        held: each.held,
+      })),
+    request: await resolverRequest(request, universe, status),
+    architecture: context.architecture,
+  });
+  if (resolution.kind === 'conflict') throw noSolution(resolution.explanation);
+  return { plan: resolution.plan, status, sources };
+}
+
+// The offered entry of what is installed where there is one, so that the resolver sees one candidate and not two.
+function installedCandidate(each: InstalledPackage, universe: OfferedUniverse): Candidate {
+  const same = universe
+    .versions(each.name)
+    .find(
+      (candidate) => candidate.offer.pin.core.key === each.pin.core.key && candidate.source === each.source,
+    );
+  if (same !== undefined) return same;
+  const control = controlFrom(each.fields, `status of ${each.name}`);
+  return {
+    name: each.name,
+    version: each.version,
+    architecture: each.architecture,
+    multiArch: control.multiArch,
+    essential: control.essential,
+    source: '',
+    suite: '',
+    relations: control.relations,
+    installedSize: control.installedSize,
+    downloadSize: each.pin.core.byteLength,
+  };
+}
+
+async function resolverRequest(
+  request: ChangeRequest,
+  universe: OfferedUniverse,
+  status: readonly InstalledPackage[],
+): Promise<Request> {
+  if (request.kind === 'autoremove') return { kind: 'autoremove', purge: request.purge };
+  const installed = new Set(status.filter((each) => each.state === 'installed').map((each) => each.name));
+  const mustBeInstalled = (name: string): string => {
+    if (!installed.has(name))
+      throw new GtpkgError('NOT_INSTALLED', `${name} is not installed`, {
+        hint: 'gtpkg list shows what is.',
+        data: { name },
+      });
+    return name;
+  };
+  if (request.kind === 'remove') {
+    const left = new Set(leftovers(request, status));
+    return {
+      kind: 'remove',
+      names: someWords(request.words, 'package')
+        .filter((word) => !left.has(word))
+        .map(mustBeInstalled),
+      purge: request.purge,
+    };
+  }
+  if (request.kind === 'upgrade') {
+    return {
+      kind: 'upgrade',
+      full: request.full,
+      recommends: request.recommends,
+      dependencies: request.dependencies,
+      ...(request.words.length === 0 ? {} : { names: request.words.map(mustBeInstalled) }),
+    };
+  }
+  const targets: Target[] = [];
+  for (const word of someWords(request.words, 'package')) {
+    const wanted = parseWanted(word);
+    const offered = universe.versions(wanted.name);
+    if (offered.length === 0 && universe.providers(wanted.name).length === 0)
+      throw await notFound(wanted.name, universe.names(), 'in any source');
+    const fitting = offered.filter(
+      (each) =>
+        (wanted.version === undefined || each.version === wanted.version) &&
+        (wanted.suite === undefined || each.suite === wanted.suite) &&
+        (wanted.source === undefined || each.source === wanted.source),
+    );
+    if (fitting.length === 0 && (offered.length > 0 || wanted.version !== undefined)) {
+      throw new GtpkgError('VERSION_NOT_FOUND', `${wanted.name} is not offered as ${word}`, {
+        hint: `Offered: ${[...new Set(offered.map((each) => each.version))].join(', ')}.`,
+        data: { name: wanted.name },
+      });
+    }
+    targets.push(wanted);
+  }
+  return { kind: 'install', targets, recommends: request.recommends, dependencies: request.dependencies };
+}
+
+function noSolution(explanation: Explanation): GtpkgError {
+  const fixed = explanation.fixes.length > 0;
+  const sentences = fixed ? explanation.sentences.slice(0, -1) : explanation.sentences;
+  return new GtpkgError('NO_SOLUTION', sentences.join(' ').replace(/\.$/, ''), {
+    hint: fixed
+      ? (explanation.sentences.at(-1) ?? '')
+      : 'gtpkg update fetches newer indexes; gtpkg show PKG tells what a package needs.',
+    data: { explanation },
+  });
+}
+
+function wantedReleases(plan: Plan, sources: readonly OpenSource[]): WantedRelease[] {
+  const known = new Set(sources.map(({ source }) => source.name));
+  return plan.steps.flatMap((step) => {
+    if (step.to === undefined) return [];
+    const candidate = step.to as OfferedCandidate;
+    if (!known.has(candidate.source)) throw new GtpkgError('INTERNAL', `${step.name} comes from no source`);
+    return [{ pin: candidate.offer.pin, source: candidate.source }];
+  });
+}
+
+function describe(plan: Plan, dryRun: boolean, downloadSize: number): Change {
+  return {
+    dryRun,
+    steps: plan.steps.map((step) => ({
+      kind: step.kind,
+      name: step.name,
+      from: step.from?.version ?? null,
+      to: step.to?.version ?? null,
+      source: step.to?.source ?? null,
+      auto: !step.manual,
+      reason: step.reason,
+    })),
+    heldBack: plan.heldBack.map(({ name, reason }) => ({ name, reason })),
+    autoremovable: [...plan.autoremovable],
+    downloadSize,
+    sizeChange: plan.sizeChange * 1024,
+    transaction: null,
+    notes: [],
+  };
+}
+
+// As apt does: ask when more happens than was typed. Where nobody can be asked, the command line is the answer.
+async function agreed(context: Context, request: ChangeRequest, plan: Plan): Promise<boolean> {
+  const typed =
+    'words' in request ? new Set(request.words.map((word) => parseWanted(word).name)) : new Set<string>();
+  const more = plan.steps.some(
+    (step) => !typed.has(step.name) || (request.kind === 'install' && step.to === undefined),
+  );
+  if (!more || !isInteractive()) return true;
+  return confirm('Go on?', { yes: context.settings.yes, unattended: true });
+}
+
+// Packages of which only conffiles are left: the resolver does not know them any more.
+function leftovers(request: ChangeRequest, status: readonly InstalledPackage[]): string[] {
+  if (request.kind !== 'remove' || !request.purge) return [];
+  const named = new Set(request.words);
+  return status
+    .filter((each) => each.state === 'config-files' && named.has(each.name))
+    .map((each) => each.name);
+}
+
+function transactionStep(
+  step: Step,
+  releases: ReadonlyMap<ReleasePin, VerifiedRelease | undefined>,
+  purge: boolean,
+): TransactionStep {
+  if (step.to === undefined) return { kind: 'remove', name: step.name, purge };
+  const { offer, source, suite } = step.to as OfferedCandidate;
+  const release = releases.get(offer.pin);
+  if (release === undefined) throw new GtpkgError('INTERNAL', `no verified release for ${step.name}`);
+  return { kind: 'install', release, auto: !step.manual, source, suite };
+}

@@ -1,0 +1,80 @@
+/** Fetches and verifies releases into the store without a root. */
+import { compareVersions, GtpkgError } from '../../model/index.js';
+import type { Context } from '../context.js';
+import { OfferedUniverse, openSources, type OfferedCandidate } from './offers.js';
+import { drain, fetchCores, verifyReleases } from './releases.js';
+import { notFound, parseWanted, someWords } from './versions.js';
+
+/** What is in the store now. */
+export interface Downloaded {
+  readonly dryRun: boolean;
+  readonly releases: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly architecture: string;
+    readonly source: string;
+    readonly core: string;
+    readonly size: number;
+  }[];
+}
+
+/** The newest offered release that fits the word. @throws GtpkgError PACKAGE_NOT_FOUND, VERSION_NOT_FOUND */
+export async function chooseOffered(
+  universe: OfferedUniverse,
+  word: string,
+  architecture: string,
+): Promise<OfferedCandidate> {
+  const wanted = parseWanted(word);
+  const offered = universe
+    .versions(wanted.name)
+    .filter((each) => wanted.source === undefined || each.source === wanted.source);
+  if (offered.length === 0)
+    throw await notFound(
+      wanted.name,
+      universe.names(),
+      wanted.source === undefined ? 'in any source' : `in ${wanted.source}`,
+    );
+  const fitting = offered.filter(
+    (each) =>
+      (wanted.version === undefined || each.version === wanted.version) &&
+      (wanted.suite === undefined || each.suite === wanted.suite) &&
+      (each.architecture === architecture || each.architecture === 'all'),
+  );
+  const [first, ...rest] = fitting;
+  if (first === undefined) {
+    throw new GtpkgError(
+      'VERSION_NOT_FOUND',
+      `${wanted.name} is not offered as ${word} for ${architecture}`,
+      { hint: `Offered: ${offered.map((each) => `${each.version} (${each.architecture})`).join(', ')}.` },
+    );
+  }
+  return rest.reduce((best, each) => (compareVersions(each.version, best.version) > 0 ? each : best), first);
+}
+
+/** @throws GtpkgError as fetching and verifying do */
+export async function downloadPackages(
+  context: Context,
+  words: readonly string[],
+  dryRun: boolean,
+): Promise<Downloaded> {
+  const universe = new OfferedUniverse(await openSources(context));
+  const chosen: OfferedCandidate[] = [];
+  for (const word of someWords(words, 'package'))
+    chosen.push(await chooseOffered(universe, word, context.architecture));
+  const wanted = chosen.map((each) => ({ pin: each.offer.pin, source: each.source }));
+  if (!dryRun) {
+    await fetchCores(context, wanted);
+    for (const release of await verifyReleases(context, wanted)) await drain(release);
+  }
+  return {
+    dryRun,
+    releases: chosen.map((each) => ({
+      name: each.name,
+      version: each.version,
+      architecture: each.architecture,
+      source: each.source,
+      core: each.offer.pin.core.key,
+      size: each.downloadSize,
+    })),
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * Forks a whole distribution: a copy of the verified index, new roots on top, an index core that names upstream's cores.
+ */
+import { join } from 'node:path';
+import { formatIntroduction } from '../../model/index.js';
+import type { Context } from '../context.js';
+import { getSource, writeIndex } from '../places.js';
+import {
+  indexRepository,
+  placeForIndex,
+  pushIndex,
+  rootKeys,
+  showIndex,
+  type IndexSummary,
+} from './indexes.js';
+import { freshSource } from './sources.js';
+
+/** @throws GtpkgError SOURCE_NOT_FOUND, ALREADY_EXISTS, KEY_NOT_FOUND, THRESHOLD_NOT_MET, INDEX_NOT_FOUND */
+export async function forkIndex(
+  context: Context,
+  options: {
+    source: string;
+    name: string;
+    keys: readonly string[];
+    threshold: number;
+    days: number | undefined;
+    passphraseFile: string | undefined;
+  },
+): Promise<IndexSummary> {
+  const { copyIndex, forkBlocks, forkIndex: fork } = await import('../../index-repo/index.js');
+  const source = await getSource(context, options.source);
+  // an expired index may be forked: that is how an abandoned distribution goes on
+  const state = await freshSource(context, source, { allowExpired: true });
+  const { signers, publicKeys } = await rootKeys(context, options.keys, options.passphraseFile);
+  const { directory, depot } = await placeForIndex(context, options.name);
+  const indexCore = await depot.createLog(options.name);
+  await copyIndex(indexRepository(source), join(directory, 'index.git'), state.head);
+  const made = await fork(join(directory, 'index.git'), {
+    name: options.name,
+    roots: signers,
+    rootKeys: publicKeys,
+    threshold: options.threshold,
+    indexCore,
+    forkedFrom: source.introduction,
+    now: context.now,
+    ...(options.days === undefined ? {} : { validForDays: options.days }),
+  });
+  const upstream = await depot.openLog(source.introduction.indexCore);
+  const log = await depot.openLog(indexCore);
+  try {
+    if (log.length === 0) await log.append(await forkBlocks(upstream, state.head));
+  } finally {
+    await upstream.close();
+    await log.close();
+  }
+  const introduction = {
+    indexCore,
+    roots: publicKeys.map((key) => key.fingerprint),
+    threshold: options.threshold,
+    peers: [],
+    bootstrap: [],
+  };
+  const index = await writeIndex(context, {
+    name: options.name,
+    indexCore,
+    introduction,
+    suite: (await showIndex(context, source.name)).suites[0] ?? 'stable',
+  });
+  await pushIndex(context, index);
+  return {
+    name: index.name,
+    introduction: formatIntroduction(introduction),
+    sequence: made.sequence,
+    commit: made.commit,
+  };
+}

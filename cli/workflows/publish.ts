@@ -1,0 +1,307 @@
+/**
+ * Publishing: build, sign, image, core, entry, signed index commit, index core. Each step is safe to repeat: what is there already
+ * is left as it is, and an interrupted publish is finished by running it again.
+ */
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatIntroduction, GtpkgError, type ReleaseId, type ReleasePin } from '../../model/index.js';
+import type { IndexEntry } from '../../index-repo/index.js';
+import type { PublicKey, Signer } from '../../trust/index.js';
+import type { Context } from '../context.js';
+import { getIndex, getSource, type OwnIndex } from '../places.js';
+import { chooseOffered } from './download.js';
+import { indexRepository, indexSigners, pushIndex, showIndex } from './indexes.js';
+import { signerFor } from './keys.js';
+import { OfferedUniverse, openSources } from './offers.js';
+import { buildFrom, chooseRelease, releaseSigner, type TaggedRelease } from './packages.js';
+import { drain, fetchCores, verifyReleases } from './releases.js';
+import { keyOfSource } from './sources.js';
+import { someWords } from './versions.js';
+
+/** What came of it. */
+export interface Published {
+  readonly index: string;
+  readonly suite: string;
+  readonly sequence: number;
+  readonly changed: boolean;
+  readonly dryRun: boolean;
+  readonly introduction: string;
+  readonly releases: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly architecture: string;
+    readonly core: string | null;
+    readonly size: number;
+    readonly state: 'published' | 'unchanged';
+  }[];
+}
+
+/** As the command line says it. */
+export interface PublishOptions {
+  readonly paths: readonly string[];
+  readonly index: string;
+  readonly suite: string | undefined;
+  readonly key: string | undefined;
+  readonly passphraseFile: string | undefined;
+  readonly compression: number;
+  readonly allowOlder: boolean;
+  readonly dryRun: boolean;
+}
+
+interface Prepared {
+  readonly entry: IndexEntry;
+  /** of the release's signer */
+  readonly key: PublicKey;
+  readonly state: 'published' | 'unchanged';
+}
+
+/** @throws GtpkgError INDEX_NOT_FOUND, KEY_NOT_FOUND, ALREADY_EXISTS, and what reading the inputs throws */
+export async function publish(context: Context, options: PublishOptions): Promise<Published> {
+  const index = await getIndex(context, options.index);
+  const suite = options.suite ?? index.suite;
+  someWords(options.paths, 'directory, .deb or package repository');
+  if (options.dryRun) return dryPublish(context, index, suite, options.paths);
+  const signers = await indexSigners(context, index, options.passphraseFile);
+  const signer =
+    options.key === undefined ? signers[0] : await signerFor(context, options.key, options.passphraseFile);
+  if (signer === undefined) throw new GtpkgError('KEY_NOT_FOUND', 'there is no key to sign with');
+  await mkdir(context.home('tmp'), { recursive: true });
+  const scratch = await mkdtemp(context.home('tmp', 'publish-'));
+  try {
+    const prepared: Prepared[] = [];
+    context.report({ kind: 'start', id: 'publish', label: 'Publishing', total: options.paths.length });
+    for (const path of options.paths) {
+      context.report({ kind: 'advance', id: 'publish', done: prepared.length, note: path });
+      prepared.push(
+        await prepare(context, {
+          index,
+          suite,
+          path,
+          signer,
+          keyNamed: options.key !== undefined,
+          scratch,
+          compression: options.compression,
+        }),
+      );
+    }
+    context.report({ kind: 'end', id: 'publish' });
+    return await commit(context, { index, suite, prepared, signers, allowOlder: options.allowOlder });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function isRepository(path: string): Promise<boolean> {
+  const found = await Promise.all(
+    ['HEAD', 'objects', 'refs'].map((name) =>
+      stat(join(path, name)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.every(Boolean);
+}
+
+/** One release, signed, as a core in the store, with its entry. */
+async function prepare(
+  context: Context,
+  job: {
+    index: OwnIndex;
+    suite: string;
+    path: string;
+    signer: Signer;
+    keyNamed: boolean;
+    scratch: string;
+    compression: number;
+  },
+): Promise<Prepared> {
+  const { signRelease, writeImage } = await import('../../package-repo/index.js');
+  const { entriesOf, entryFrom } = await import('../../index-repo/index.js');
+  const { repository, id } = await releaseOf(context, job.path);
+  const choice = { name: repository, version: id.version, architecture: id.architecture };
+  // a maintainer's own signature, made earlier, is what is wanted; without one, the key at hand signs
+  if ((await chooseRelease(context, choice)).release.tag === undefined || job.keyNamed)
+    await signRelease(repository, id, job.signer);
+  const release = (await chooseRelease(context, choice)).release as TaggedRelease;
+  const key = await releaseSigner(context, release);
+  const listed = (await entriesOf(indexRepository(job.index), job.suite, id.name)).find(
+    (entry) => entry.pin.tag === release.tag.oid,
+  );
+  const depot = await context.depot({ local: true });
+  if (listed !== undefined) {
+    const [held] = await depot.held([listed.pin.core]);
+    if (held === listed.pin.core.byteLength) return { entry: listed, key, state: 'unchanged' };
+  }
+  const file = join(job.scratch, 'image');
+  await writeImage(repository, id, file, { level: job.compression });
+  const core = await depot.putStatic(file);
+  await rm(file);
+  // the same release packed by another zstd is another core: the one that is listed stays
+  if (listed !== undefined) return { entry: listed, key, state: 'unchanged' };
+  const pin: ReleasePin = {
+    ...id,
+    core,
+    tag: release.tag.oid,
+    tree: release.tag.tree,
+    signer: key.fingerprint,
+  };
+  return { entry: entryFrom(release.control, pin), key, state: 'published' };
+}
+
+async function releaseOf(context: Context, path: string): Promise<{ repository: string; id: ReleaseId }> {
+  if (await isRepository(path)) {
+    const { repository, release } = await chooseRelease(context, {
+      name: path.includes('/') ? path : `./${path}`,
+    });
+    return { repository, id: release.id };
+  }
+  const built = await buildFrom(context, path);
+  return {
+    repository: built.repository,
+    id: { name: built.name, version: built.version, architecture: built.architecture },
+  };
+}
+
+/** One signed commit for all of it. */
+async function commit(
+  context: Context,
+  job: {
+    index: OwnIndex;
+    suite: string;
+    prepared: readonly Prepared[];
+    signers: readonly Signer[];
+    allowOlder: boolean;
+  },
+): Promise<Published> {
+  const { changeIndex } = await import('../../index-repo/index.js');
+  const { index, suite, prepared } = job;
+  const fresh = prepared.filter((each) => each.state === 'published');
+  const keys = new Map(fresh.map((each) => [each.key.fingerprint, each.key]));
+  const changed = await changeIndex(indexRepository(index), {
+    changes: [
+      ...[...keys.values()].map((publicKey) => ({ kind: 'key' as const, publicKey })),
+      ...fresh.map(({ entry }) => ({ kind: 'add' as const, suite, entry })),
+    ],
+    signers: job.signers,
+    now: context.now,
+    allowOlder: job.allowOlder,
+  });
+  await pushIndex(context, index);
+  return {
+    index: index.name,
+    suite,
+    sequence: changed.sequence,
+    changed: changed.changed,
+    dryRun: false,
+    introduction: formatIntroduction(index.introduction),
+    releases: prepared.map(({ entry: { pin }, state }) => ({
+      name: pin.name,
+      version: pin.version,
+      architecture: pin.architecture,
+      core: pin.core.key,
+      size: pin.core.byteLength,
+      state,
+    })),
+  };
+}
+
+async function dryPublish(
+  context: Context,
+  index: OwnIndex,
+  suite: string,
+  paths: readonly string[],
+): Promise<Published> {
+  const { readDeb, readDirectory } = await import('../../package-repo/index.js');
+  const { entriesOf } = await import('../../index-repo/index.js');
+  const releases: Published['releases'][number][] = [];
+  for (const path of paths) {
+    if (await isRepository(path)) {
+      const { release } = await chooseRelease(context, { name: path.includes('/') ? path : `./${path}` });
+      releases.push({ ...release.id, core: null, size: 0, state: 'published' });
+      continue;
+    }
+    const input =
+      (await stat(path).catch(() => undefined))?.isDirectory() === true
+        ? await readDirectory(path)
+        : await readDeb(path);
+    try {
+      const { name, version, architecture } = input.control;
+      const listed = (await entriesOf(indexRepository(index), suite, name)).some(
+        (entry) => entry.pin.version === version && entry.pin.architecture === architecture,
+      );
+      releases.push({
+        name,
+        version,
+        architecture,
+        core: null,
+        size: 0,
+        state: listed ? 'unchanged' : 'published',
+      });
+    } finally {
+      await input.close();
+    }
+  }
+  const { sequence, introduction } = await showIndex(context, index.name);
+  return { index: index.name, suite, sequence, changed: false, dryRun: true, introduction, releases };
+}
+
+/** Lists releases of other sources, each fetched and verified whole before it is signed in. @throws GtpkgError as fetching and verifying do */
+export async function addFromSource(
+  context: Context,
+  options: {
+    index: string;
+    packages: readonly string[];
+    suite: string | undefined;
+    passphraseFile: string | undefined;
+    allowOlder: boolean;
+    dryRun: boolean;
+  },
+): Promise<Published> {
+  const { entriesOf } = await import('../../index-repo/index.js');
+  const index = await getIndex(context, options.index);
+  const suite = options.suite ?? index.suite;
+  const universe = new OfferedUniverse(await openSources(context));
+  const chosen = [];
+  for (const word of someWords(options.packages, 'package')) {
+    if (!word.includes('@'))
+      throw new GtpkgError('USAGE', `"${word}" does not say which source it is taken from`, {
+        hint: `Write ${word}@SOURCE.`,
+      });
+    chosen.push(await chooseOffered(universe, word, context.architecture));
+  }
+  const prepared: Prepared[] = [];
+  for (const { name, offer, source } of chosen) {
+    const listed = (await entriesOf(indexRepository(index), suite, name)).find(
+      (entry) => entry.pin.tag === offer.pin.tag,
+    );
+    const key = await keyOfSource(await getSource(context, source), offer.pin.signer);
+    prepared.push(
+      listed === undefined
+        ? { entry: offer, key, state: 'published' }
+        : { entry: listed, key, state: 'unchanged' },
+    );
+  }
+  if (options.dryRun) {
+    const { sequence, introduction } = await showIndex(context, index.name);
+    const releases = prepared.map(({ entry: { pin }, state }) => ({
+      name: pin.name,
+      version: pin.version,
+      architecture: pin.architecture,
+      core: pin.core.key,
+      size: pin.core.byteLength,
+      state,
+    }));
+    return { index: index.name, suite, sequence, changed: false, dryRun: true, introduction, releases };
+  }
+  const wanted = chosen.map((each) => ({ pin: each.offer.pin, source: each.source }));
+  await fetchCores(context, wanted);
+  for (const release of await verifyReleases(context, wanted)) await drain(release);
+  return commit(context, {
+    index,
+    suite,
+    prepared,
+    signers: await indexSigners(context, index, options.passphraseFile),
+    allowOlder: options.allowOlder,
+  });
+}

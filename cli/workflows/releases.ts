@@ -1,0 +1,118 @@
+/**
+ * From index entries to verified releases: fetch what is missing, then walk the chain for each.
+ */
+import { GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
+import type { PublicKey } from '../../trust/index.js';
+import type { Context } from '../context.js';
+import { getSource, type Source } from '../places.js';
+import { freshSource, keyOfSource } from './sources.js';
+
+/** A release to be fetched, and the source whose keys vouch for it. */
+export interface WantedRelease {
+  readonly pin: ReleasePin;
+  readonly source: string;
+}
+
+/** Joins the swarms of these sources and dials the peers that their introductions name. */
+export async function meetPeers(context: Context, sources: readonly Source[]): Promise<void> {
+  if (context.settings.offline || sources.length === 0) return;
+  const depot = await context.depot();
+  await depot.addPeers(sources.flatMap((source) => source.introduction.peers));
+  await depot.join(sources.map((source) => source.introduction.indexCore));
+}
+
+/** Bytes that are not here yet. */
+export async function missingBytes(context: Context, refs: readonly CoreRef[]): Promise<number> {
+  if (refs.length === 0) return 0;
+  const depot = await context.depot();
+  const held = await depot.held(refs);
+  return refs.reduce((sum, ref, i) => sum + ref.byteLength - Math.min(ref.byteLength, held[i] ?? 0), 0);
+}
+
+/** Brings all of these cores into the store. @throws GtpkgError NO_PEER, BLOCKS_MISSING, OFFLINE, PEER_CORRUPT */
+export async function fetchCores(context: Context, wanted: readonly WantedRelease[]): Promise<void> {
+  const refs = wanted.map((each) => each.pin.core);
+  if ((await missingBytes(context, refs)) === 0) return;
+  const depot = await context.depot();
+  const names = [...new Set(wanted.map((each) => each.source))].filter((name) => name !== '');
+  await meetPeers(context, await Promise.all(names.map((name) => getSource(context, name))));
+  context.report({
+    kind: 'start',
+    id: 'fetch',
+    label: 'Fetching',
+    total: refs.reduce((sum, ref) => sum + ref.byteLength, 0),
+    unit: 'bytes',
+  });
+  try {
+    await depot.fetch(refs, {
+      onProgress: ({ done, total, peers }) =>
+        context.report({
+          kind: 'advance',
+          id: 'fetch',
+          done,
+          total,
+          note: `${peers} peer${peers === 1 ? '' : 's'}`,
+        }),
+    });
+  } catch (error) {
+    throw withNames(error, wanted);
+  } finally {
+    context.report({ kind: 'end', id: 'fetch' });
+  }
+}
+
+// The depot knows cores; people know packages.
+function withNames(error: unknown, wanted: readonly WantedRelease[]): unknown {
+  if (!(error instanceof GtpkgError)) return error;
+  const text = JSON.stringify(error.data);
+  const named = wanted
+    .filter((each) => text.includes(each.pin.core.key))
+    .map((each) => `${each.pin.name} ${each.pin.version}`);
+  if (named.length === 0) return error;
+  return new GtpkgError(
+    error.code,
+    `${error.message} (${named.slice(0, 5).join(', ')}${named.length > 5 ? ` and ${named.length - 5} more` : ''})`,
+    {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      data: { ...error.data, packages: named },
+      cause: error,
+    },
+  );
+}
+
+/**
+ * Checks each release against its pin, with its signer's key from the trusted state of its source.
+ * @throws GtpkgError INDEX_EXPIRED, SIGNER_UNKNOWN, SIGNATURE_BAD, RELEASE_MISMATCH, …
+ */
+export async function verifyReleases(
+  context: Context,
+  wanted: readonly WantedRelease[],
+): Promise<VerifiedRelease[]> {
+  const { verifyRelease } = await import('../../package-repo/index.js');
+  const depot = await context.depot();
+  const keys = new Map<string, PublicKey>();
+  const out: VerifiedRelease[] = [];
+  for (const { pin, source } of wanted) {
+    const id = `${source} ${pin.signer}`;
+    let key = keys.get(id);
+    if (key === undefined)
+      keys.set(id, (key = await keyOfSource(await getSource(context, source), pin.signer)));
+    out.push(await verifyRelease({ source: depot.source(pin.core), pin, keys: [key], now: context.now }));
+  }
+  return out;
+}
+
+/** Refuses sources whose index has expired. @throws GtpkgError INDEX_EXPIRED, INDEX_NOT_FOUND */
+export async function requireFresh(context: Context, names: Iterable<string>): Promise<void> {
+  for (const name of new Set(names)) await freshSource(context, await getSource(context, name));
+}
+
+/** Reads a verified release to its end, so that its payload is checked too, and keeps nothing. */
+export async function drain(release: VerifiedRelease): Promise<void> {
+  await release.extract({
+    entry: () => undefined,
+    file: async (_entry, chunks) => {
+      for await (const chunk of chunks) void chunk;
+    },
+  });
+}
