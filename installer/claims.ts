@@ -1,0 +1,120 @@
+/**
+ * Which installed packages have a claim on which paths, read from the kept manifests.
+ *
+ * A root may hold 300,000 paths: manifests of packages that stay are scanned for the paths that matter, not parsed.
+ * They were checked when they were installed, and status holds the SHA-256 that they must still have.
+ */
+import { createHash } from 'node:crypto';
+import { compareBytes, joinPath, parentPath, type BytePath } from '../model/bytes.js';
+import { GtpkgError } from '../model/errors.js';
+import { parseManifest, type EntryType, type Manifest } from '../model/manifest.js';
+import { readStateFile, statePaths, type StatePaths } from './state.js';
+import type { InstalledPackage, RootStatus } from './status.js';
+
+/** A package that has a path. */
+export interface Claim {
+  readonly name: string;
+  readonly type: EntryType;
+}
+
+/** Claims by path as the packages spell it. */
+export type Claims = ReadonlyMap<string, readonly Claim[]>;
+
+/**
+ * The exact signed bytes of an installed package's manifest.
+ * @throws GtpkgError STATUS_CORRUPT when they are gone or not those that were installed
+ */
+export function readManifestBytes(
+  dir: string,
+  pkg: InstalledPackage,
+  state: StatePaths = statePaths(dir),
+): Buffer {
+  const path = joinPath(state.manifests, pkg.name);
+  const bytes = readStateFile(dir, path);
+  if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === pkg.manifest) return bytes;
+  throw new GtpkgError(
+    'STATUS_CORRUPT',
+    `the kept manifest of ${pkg.name} is ${bytes === undefined ? 'missing' : 'damaged'}`,
+    {
+      hint: `Put back /${path} from a copy; it is the manifest of release ${pkg.name} ${pkg.version}.`,
+      data: { package: pkg.name },
+    },
+  );
+}
+
+/** The kept manifest, parsed. @throws GtpkgError STATUS_CORRUPT, MANIFEST_MALFORMED */
+export function readManifest(dir: string, pkg: InstalledPackage, state?: StatePaths): Manifest {
+  return parseManifest(readManifestBytes(dir, pkg, state));
+}
+
+/** Calls `each` for every entry of a manifest's bytes, in order, without building the entries. */
+export function scanManifest(bytes: Buffer, each: (type: EntryType, path: BytePath) => void): void {
+  const text = bytes.toString('latin1');
+  let start = text.indexOf('\n') + 1;
+  while (start < text.length) {
+    let end = text.indexOf('\n', start);
+    if (end < 0) end = text.length;
+    // type mode owner group size mtime sha256 link path: the path follows the eighth space and may hold spaces
+    let at = start;
+    for (let field = 0; field < 8; field++) at = text.indexOf(' ', at) + 1;
+    const path = text.slice(at, end);
+    each(
+      text[start] as EntryType,
+      (path.includes('%')
+        ? path.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+        : path) as BytePath,
+    );
+    start = end + 1;
+  }
+}
+
+/** Every path that a package has in its present state, with its type; not those that another one took over. */
+export function eachOwnPath(
+  dir: string,
+  pkg: InstalledPackage,
+  each: (type: EntryType, path: BytePath) => void,
+): void {
+  const gone = new Set<string>(pkg.replaced);
+  if (pkg.state === 'installed') {
+    scanManifest(readManifestBytes(dir, pkg), (type, path) => {
+      if (!gone.has(path)) each(type, path);
+    });
+    const obsolete = pkg.conffiles.filter((conffile) => conffile.obsolete);
+    for (const conffile of obsolete) each('f', conffile.path);
+    return;
+  }
+  // removed: its conffiles, and the directories that could not go because of them
+  const kept = new Set<string>();
+  for (const { path } of pkg.conffiles) {
+    for (let parent = parentPath(path); parent !== ''; parent = parentPath(parent)) kept.add(parent);
+    kept.add(path);
+  }
+  const conffiles = new Set<string>(pkg.conffiles.map((conffile) => conffile.path));
+  for (const path of [...kept].sort(compareBytes)) each(conffiles.has(path) ? 'f' : 'd', path as BytePath);
+}
+
+/**
+ * Claims of the installed packages other than `leaving` on the paths in `wanted`.
+ * @throws GtpkgError STATUS_CORRUPT
+ */
+export function gatherClaims(
+  dir: string,
+  status: RootStatus,
+  scope: { readonly leaving: ReadonlySet<string>; readonly wanted: ReadonlySet<string> },
+): Claims {
+  const claims = new Map<string, Claim[]>();
+  for (const pkg of status.values()) {
+    if (pkg.state !== 'installed' || scope.leaving.has(pkg.name)) continue;
+    // what a package no longer ships is anyone's to take over
+    const obsolete = new Set<string>(
+      pkg.conffiles.flatMap((conffile) => (conffile.obsolete ? conffile.path : [])),
+    );
+    eachOwnPath(dir, pkg, (type, path) => {
+      if (!scope.wanted.has(path) || obsolete.has(path)) return;
+      const there = claims.get(path);
+      if (there === undefined) claims.set(path, [{ name: pkg.name, type }]);
+      else there.push({ name: pkg.name, type });
+    });
+  }
+  return claims;
+}

@@ -1,0 +1,248 @@
+/**
+ * From a survey to the list of operations, once everything is staged. Looks at the disk again, because staging took its time:
+ * what the user changed meanwhile counts.
+ *
+ * Order: permissions of directories · what has to make room · new directory trees · files and links · conffiles · what goes.
+ * Each operation is atomic; until the commit all of them can be taken back.
+ */
+import { createHash } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { joinPath, pathToText, type BytePath } from '../model/bytes.js';
+import type { Sha256 } from '../model/ids.js';
+import { MAX_NAME } from '../model/limits.js';
+import {
+  decideConffile,
+  type ConffileDecision,
+  type ConffileFacts,
+  type ConffilePolicy,
+} from './conffiles.js';
+import type { Attributes, Disk } from './disk.js';
+import type { Operation } from './operations.js';
+import type { Owners } from './owners.js';
+import { CONFFILE_NEW, CONFFILE_OLD, type PlanInput, type TransactionPlan } from './plan.js';
+import { firstLeft, ownDirectory, type FreshDirectory, type Placement, type Survey } from './survey.js';
+import { obstructed } from './walk.js';
+
+/** A conffile that the user changed and that changed in the package too. */
+export interface KeptConffile {
+  readonly package: string;
+  readonly path: string;
+  /** the user's version is in place, the new one is at `other` (or the reverse); undefined: the name would be too long */
+  readonly kept: 'user' | 'new';
+  readonly other: string | undefined;
+}
+
+export interface ComposeContext {
+  readonly disk: Disk;
+  readonly owners: Owners;
+  readonly plan: TransactionPlan;
+  readonly input: PlanInput;
+  readonly survey: Survey;
+  readonly policy: ConffilePolicy;
+}
+
+/** SHA-256 of a regular file below the root; `absent` or `special` for anything else. Never follows a link, never blocks on a fifo. */
+export async function digestOnDisk(disk: Disk, path: string): Promise<Sha256 | 'absent' | 'special'> {
+  const stats = disk.lstat(path);
+  if (stats === undefined) return 'absent';
+  if (!stats.isFile()) return 'special';
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const hash = createHash('sha256');
+  const flags = (O_RDONLY | O_NOFOLLOW | O_NONBLOCK) as unknown as string;
+  for await (const chunk of createReadStream(disk.at(path), { flags })) hash.update(chunk as Buffer);
+  return hash.digest('hex') as Sha256;
+}
+
+/** What is to be done about each conffile, as things are on the disk now. */
+export async function conffileDecisions(
+  context: ComposeContext,
+): Promise<ReadonlyMap<Placement, ConffileDecision>> {
+  const decisions = new Map<Placement, ConffileDecision>();
+  for (const placement of context.survey.placements) {
+    const { conffile } = placement;
+    if (conffile?.entry.sha256 === undefined) continue;
+    const current: ConffileFacts['current'] = placement.inTree
+      ? 'absent'
+      : await digestOnDisk(context.disk, placement.path);
+    decisions.set(
+      placement,
+      decideConffile({ base: conffile.base, dist: conffile.entry.sha256, current }, context.policy),
+    );
+  }
+  return decisions;
+}
+
+/** The conffiles that both sides changed, for the report. */
+export function keptConffiles(decisions: ReadonlyMap<Placement, ConffileDecision>): KeptConffile[] {
+  return [...decisions].flatMap(([{ path, slot }, decision]): KeptConffile[] => {
+    if (decision !== 'keep-beside' && decision !== 'replace-beside') return [];
+    const kept = decision === 'keep-beside' ? 'user' : 'new';
+    const other = beside(path, kept === 'user' ? CONFFILE_NEW : CONFFILE_OLD);
+    return [
+      { package: slot.by.name, path: `/${pathToText(path)}`, kept, other: other && `/${pathToText(other)}` },
+    ];
+  });
+}
+
+function beside(path: string, end: string): BytePath | undefined {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return name.length + end.length > MAX_NAME ? undefined : (`${path}${end}` as BytePath);
+}
+
+/** @throws GtpkgError ROOT_OBSTRUCTED when the root changed so that the survey no longer fits; the system's errors */
+export function composeOperations(
+  context: ComposeContext,
+  decisions: ReadonlyMap<Placement, ConffileDecision>,
+): Operation[] {
+  return new Composer(context).compose(decisions);
+}
+
+class Composer {
+  readonly #context: ComposeContext;
+  readonly #disk: Disk;
+  readonly #placed: ReadonlySet<string>;
+  readonly #cleared: ReadonlySet<string>;
+  readonly #backups: string;
+  #counter = 0;
+
+  constructor(context: ComposeContext) {
+    this.#context = context;
+    this.#disk = context.disk;
+    this.#placed = new Set(context.survey.placements.map((placement) => placement.path));
+    this.#cleared = new Set(context.survey.cleared);
+    this.#backups = context.survey.areas[0]?.path ?? '';
+  }
+
+  compose(decisions: ReadonlyMap<Placement, ConffileDecision>): Operation[] {
+    const { survey } = this.#context;
+    const operations: Operation[] = [...this.#directoryChanges()];
+    for (const path of survey.cleared) {
+      const left =
+        this.#disk.look(path).kind === 'dir' ? firstLeft(this.#disk, path, survey.going) : undefined;
+      if (left !== undefined) throw obstructed(left, 'came while the transaction was being prepared');
+      operations.push(this.#remove(path));
+    }
+    for (const directory of survey.directories) {
+      if (!directory.top) continue;
+      operations.push({ kind: 'place', staged: directory.staged, path: directory.path });
+      operations.push(...this.#finalMode(directory));
+    }
+    for (const placement of survey.placements) {
+      const decision = decisions.get(placement);
+      if (decision !== undefined) operations.push(...this.#conffile(placement, decision));
+      else if (!placement.inTree) operations.push(this.#put(placement.staged, placement.path));
+    }
+    for (const path of survey.removals) operations.push(this.#remove(path));
+    return operations;
+  }
+
+  #directoryChanges(): Operation[] {
+    const { plan, input, survey, owners } = this.#context;
+    return [...survey.shared].flatMap(([path, slot]): Operation[] => {
+      const oldEntry = ownDirectory(plan, input, slot);
+      const stats = this.#disk.lstat(path);
+      if (oldEntry === undefined || stats === undefined) return [];
+      const now: Attributes = { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
+      const [before, after] = [owners.attributes(oldEntry), owners.attributes(slot.entry)];
+      // three-way: only what the administrator left as it was follows the package
+      const wanted: Attributes = {
+        mode: now.mode === before.mode ? after.mode : now.mode,
+        uid: now.uid === before.uid ? after.uid : now.uid,
+        gid: now.gid === before.gid ? after.gid : now.gid,
+      };
+      const isSame =
+        wanted.mode === now.mode &&
+        (!this.#disk.asRoot || (wanted.uid === now.uid && wanted.gid === now.gid));
+      return isSame ? [] : [{ kind: 'attributes', path, before: now, after: wanted }];
+    });
+  }
+
+  // Without root rights a directory is staged writable, or it could not be moved.
+  #finalMode({ path, slot }: FreshDirectory): Operation[] {
+    if (this.#disk.asRoot || slot === undefined || (slot.entry.mode & 0o200) !== 0) return [];
+    const after = this.#context.owners.attributes(slot.entry);
+    return [{ kind: 'attributes', path, before: { ...after, mode: after.mode | 0o200 }, after }];
+  }
+
+  #put(staged: string, path: BytePath): Operation {
+    const stats = this.#cleared.has(path) ? undefined : this.#disk.lstat(path);
+    if (stats === undefined) return { kind: 'place', staged, path };
+    if (stats.isDirectory())
+      throw obstructed(path, 'became a directory while the transaction was being prepared');
+    return { kind: 'replace', staged, path, backup: this.#backup(staged) };
+  }
+
+  #remove(path: BytePath): Operation {
+    return { kind: 'remove', path, backup: this.#backup(this.#areaOf(path)) };
+  }
+
+  #conffile(placement: Placement, decision: ConffileDecision): Operation[] {
+    const { staged, path, inTree } = placement;
+    if (inTree) {
+      // staged only because other names are links to it
+      if (decision === 'absent') this.#disk.unlink(staged);
+      return [];
+    }
+    switch (decision) {
+      case 'absent':
+      case 'keep':
+        return [];
+      case 'identical':
+        return this.#dropBeside(path);
+      case 'place':
+        return [this.#put(staged, path)];
+      case 'replace':
+        this.#keepAttributes(placement);
+        return [...this.#dropBeside(path), this.#put(staged, path)];
+      case 'keep-beside':
+        return this.#freeBeside(path, CONFFILE_NEW).map((free) => this.#put(staged, free));
+      case 'replace-beside': {
+        this.#keepAttributes(placement);
+        const saved = this.#freeBeside(path, CONFFILE_OLD).flatMap((copy): Operation[] => [
+          ...(this.#disk.exists(copy) ? [this.#remove(copy)] : []),
+          { kind: 'save', path, copy },
+        ]);
+        return [...saved, this.#put(staged, path)];
+      }
+    }
+  }
+
+  // The name beside a conffile, unless it is too long, a directory, or another package's.
+  #freeBeside(path: BytePath, end: string): BytePath[] {
+    const name = beside(path, end);
+    return name === undefined || this.#placed.has(name) || this.#disk.look(name).kind === 'dir' ? [] : [name];
+  }
+
+  #dropBeside(path: BytePath): Operation[] {
+    return this.#freeBeside(path, CONFFILE_NEW).flatMap((name) =>
+      this.#disk.exists(name) ? [this.#remove(name)] : [],
+    );
+  }
+
+  // The user's permissions stay with the file where he changed them, as with dpkg.
+  #keepAttributes({ slot, path, staged }: Placement): void {
+    const { plan, owners } = this.#context;
+    const stats = this.#disk.lstat(path);
+    if (stats === undefined) return;
+    const last = plan.oldSolids.get(slot.path)?.entry;
+    const base = last === undefined ? undefined : owners.attributes(last);
+    const next = owners.attributes(slot.entry);
+    this.#disk.setAttributes(staged, {
+      mode: base !== undefined && base.mode === (stats.mode & 0o7777) ? next.mode : stats.mode & 0o7777,
+      uid: base?.uid === stats.uid ? next.uid : stats.uid,
+      gid: base?.gid === stats.gid ? next.gid : stats.gid,
+      mtime: next.mtime,
+    });
+  }
+
+  // On the same file system as `near`, which is a staged path or an area.
+  #backup(near: string): string {
+    const area = this.#context.survey.areas.find(({ path }) => near === path || near.startsWith(`${path}/`));
+    return joinPath(area?.path ?? this.#backups, `b${this.#counter++}`);
+  }
+
+  #areaOf(path: BytePath): string {
+    const device = this.#disk.lstat(path.slice(0, Math.max(0, path.lastIndexOf('/'))))?.dev;
+    return this.#context.survey.areas.find((area) => area.device === device)?.path ?? this.#backups;
+  }
+}

@@ -1,0 +1,88 @@
+/** Whose a path is, and which paths a package has. Reads without a lock. */
+import { compareBytes, type BytePath } from '../model/bytes.js';
+import { GtpkgError } from '../model/errors.js';
+import { resolve } from 'node:path';
+import { joinPath } from '../model/bytes.js';
+import type { EntryType } from '../model/manifest.js';
+import { eachOwnPath } from './claims.js';
+import { readStateFile, statePaths } from './state.js';
+import { readStatus, type InstalledPackage } from './status.js';
+import { lookAtDisk, rootBytes, typedPath, Walk } from './walk.js';
+import { SCRIPT_NAMES } from '../model/release.js';
+
+/** A package that has a path; directories are shared by several. */
+export interface PathOwner {
+  readonly name: string;
+  readonly type: EntryType;
+  /** as the package spells it */
+  readonly path: BytePath;
+}
+
+/**
+ * The packages that have `path`, given as a user types it: absolute means from the root. A path reached through a symbolic link
+ * of the root (`/lib/x` for `/usr/lib/x`) is found too.
+ * @throws GtpkgError STATUS_CORRUPT
+ */
+export function ownerOf(dir: string, path: string): readonly PathOwner[] {
+  const asked = typedPath(path);
+  if (asked === undefined) return [];
+  const root = resolve(dir);
+  const walk = new Walk(lookAtDisk(rootBytes(root)), root === '/');
+  const place = quietly(walk, asked);
+  const name = asked.slice(asked.lastIndexOf('/') + 1);
+  const exact: PathOwner[] = [];
+  const reached: PathOwner[] = [];
+  for (const pkg of readStatus(dir).values()) {
+    eachOwnPath(dir, pkg, (type, own) => {
+      if (own === asked) exact.push({ name: pkg.name, type, path: own });
+      else if (
+        own.endsWith(name) &&
+        (own === name || own.at(-1 - name.length) === '/') &&
+        quietly(walk, own) === place
+      ) {
+        reached.push({ name: pkg.name, type, path: own });
+      }
+    });
+  }
+  return exact.length > 0 ? exact : reached;
+}
+
+function quietly(walk: Walk, path: string): BytePath | undefined {
+  try {
+    return walk.entry(path);
+  } catch (error) {
+    if (error instanceof GtpkgError) return undefined;
+    throw error;
+  }
+}
+
+function need(dir: string, name: string): InstalledPackage {
+  const pkg = readStatus(dir).get(name);
+  if (pkg !== undefined) return pkg;
+  throw new GtpkgError('NOT_INSTALLED', `${name} is not installed`, {
+    hint: 'gtpkg list --installed shows what is.',
+    data: { package: name },
+  });
+}
+
+/** Every path of an installed package, in byte order; of a removed one, its conffiles and their directories. @throws GtpkgError NOT_INSTALLED */
+export function filesOf(
+  dir: string,
+  name: string,
+): readonly { readonly path: BytePath; readonly type: EntryType }[] {
+  const paths: { path: BytePath; type: EntryType }[] = [];
+  eachOwnPath(dir, need(dir, name), (type, path) => paths.push({ path, type }));
+  return paths.sort((a, b) => compareBytes(a.path, b.path));
+}
+
+/** The maintainer scripts kept for an installed package, by name. @throws GtpkgError NOT_INSTALLED */
+export function scriptsOf(dir: string, name: string): ReadonlyMap<string, Buffer> {
+  need(dir, name);
+  const { scripts } = statePaths(dir);
+  const found = new Map<string, Buffer>();
+  for (const script of SCRIPT_NAMES) {
+    const bytes = readStateFile(dir, joinPath(scripts, `${name}/${script}`));
+    if (bytes !== undefined) found.set(script, bytes);
+  }
+  return found;
+}

@@ -1,0 +1,251 @@
+/**
+ * Staging: the incoming packages' files, complete with owners and permissions, on the file systems where they will live.
+ *
+ * Nothing outside the staging areas is touched. Staging is mode 0700, so a set-uid program is out of reach until it is placed.
+ * What the payload brings beyond the plan is refused; that all of it came is checked at the end.
+ */
+import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
+import { GtpkgError, systemCode } from '../model/errors.js';
+import type { ManifestEntry } from '../model/manifest.js';
+import type { PayloadSink } from '../model/release.js';
+import type { Attributes, Disk } from './disk.js';
+import { isText, type Owners } from './owners.js';
+import type { Incoming } from './plan.js';
+import type { Placement, Survey } from './survey.js';
+
+// Files up to this size are written in one go: five synchronous calls are cheaper than as many round trips to the thread pool.
+const SMALL = 256 * 1024;
+const NO_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+/** In the first area: paths of the others, written before they are made, so that a later run finds and removes them. */
+export const AREAS_FILE = 'areas';
+
+export class Staging {
+  readonly #disk: Disk;
+  readonly #survey: Survey;
+  readonly #owners: Owners;
+  readonly #written: string[] = [];
+  readonly #placements = new Map<string, Placement>();
+  readonly #received = new Map<string, string>();
+  #extra = 0;
+  /** entries whose owner could not be set because we are not root */
+  ownersSkipped = 0;
+
+  constructor(disk: Disk, survey: Survey, owners: Owners) {
+    this.#disk = disk;
+    this.#survey = survey;
+    this.#owners = owners;
+    for (const placement of survey.placements) {
+      this.#placements.set(`${placement.slot.by.name}/${placement.slot.path}`, placement);
+    }
+  }
+
+  /** The directory for gtpkg's own new state. */
+  get main(): BytePath {
+    return this.#survey.areas[0]?.path ?? ('' as BytePath);
+  }
+
+  /** Files and directories made so far, for the flush. */
+  get written(): readonly string[] {
+    return this.#written;
+  }
+
+  /** Makes the areas and the skeleton of new directories. */
+  open(): void {
+    const [first, ...others] = this.#survey.areas.map((area) => area.path);
+    if (first === undefined) return;
+    this.#disk.mkdir(first);
+    this.#written.push(parentPath(first), first);
+    if (others.length > 0) {
+      this.create(AREAS_FILE, Buffer.from(JSON.stringify(others)));
+      this.#disk.fsync(joinPath(first, AREAS_FILE));
+      this.#disk.fsync(first);
+    }
+    for (const area of others) {
+      this.#disk.mkdir(area);
+      this.#written.push(area);
+    }
+    for (const { staged } of this.#survey.directories) {
+      this.#disk.mkdir(staged);
+      this.#written.push(staged);
+    }
+  }
+
+  /** A file of gtpkg's own state in the first area. @returns its staged path */
+  create(name: string, bytes: Uint8Array, mode = 0o644): BytePath {
+    const path = joinPath(this.main, name);
+    this.#disk.create(path, bytes, { mode, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+    this.#written.push(path);
+    return path;
+  }
+
+  /** A directory of gtpkg's own state in the first area, with files in it. @returns its staged path */
+  createDirectory(name: string, files: ReadonlyMap<string, Uint8Array>): BytePath {
+    const path = joinPath(this.main, name);
+    this.#disk.mkdir(path, 0o755);
+    this.#written.push(path);
+    for (const [file, bytes] of files) this.create(`${name}/${file}`, bytes, 0o755);
+    return path;
+  }
+
+  /** Where a release's payload goes; `advance` hears of the bytes of each file. */
+  sink(by: Incoming, advance: (bytes: number) => void): PayloadSink {
+    const linked = new Set<string>();
+    for (const { type, link } of by.release.manifest)
+      if (type === 'h' && link !== undefined) linked.add(link);
+    return {
+      entry: (entry) => this.#entry(by, entry),
+      file: async (entry, chunks) => {
+        const staged =
+          this.#placements.get(`${by.name}/${entry.path}`)?.staged ??
+          (linked.has(entry.path) ? this.#spare() : undefined);
+        if (staged === undefined) await drain(entry, chunks);
+        else await this.#file(by, entry, { staged, chunks });
+        advance(entry.size);
+      },
+    };
+  }
+
+  /** After the last payload: everything planned must be there; then directories get their final permissions. */
+  finish(): void {
+    for (const [key, { slot }] of this.#placements) {
+      if (this.#received.has(key)) continue;
+      throw new GtpkgError(
+        'PAYLOAD_CORRUPT',
+        `the payload of ${slot.by.name} lacks /${pathToText(slot.path)}`,
+        {
+          data: { package: slot.by.name, path: pathToText(slot.path) },
+        },
+      );
+    }
+    for (const { staged, slot, top } of [...this.#survey.directories].reverse()) {
+      const attributes = slot === undefined ? PLAIN : this.#attributes(slot.entry);
+      // a directory without write permission for its owner cannot be moved by him: compose.ts takes it away afterwards
+      const mode = top && !this.#disk.asRoot ? attributes.mode | 0o200 : attributes.mode;
+      this.#disk.setAttributes(staged, { ...attributes, mode });
+    }
+  }
+
+  async #entry(by: Incoming, entry: ManifestEntry): Promise<void> {
+    const key = `${by.name}/${entry.path}`;
+    const placement = this.#placements.get(key);
+    if (placement === undefined || entry.type === 'd') return;
+    const { staged } = placement;
+    const attributes = this.#attributes(entry);
+    if (entry.type === 'l') {
+      this.#disk.symlink(entry.link ?? '', staged);
+      this.#disk.setAttributes(staged, attributes, true);
+    } else if (entry.type === 'h') {
+      this.#hardLink(`${by.name}/${entry.link ?? ''}`, staged, attributes);
+    } else if (entry.type !== 'f') {
+      await this.#node(entry, staged, attributes);
+    }
+    this.#received.set(key, staged);
+  }
+
+  async #file(
+    by: Incoming,
+    entry: ManifestEntry,
+    to: { staged: string; chunks: AsyncIterable<Uint8Array> },
+  ): Promise<void> {
+    const attributes = this.#attributes(entry);
+    if (entry.size <= SMALL) {
+      const bytes = Buffer.allocUnsafe(entry.size);
+      await drain(entry, to.chunks, (chunk, at) => bytes.set(chunk, at));
+      this.#disk.create(to.staged, bytes, attributes);
+    } else {
+      let length = 0;
+      await this.#disk.createFrom(to.staged, to.chunks, (now) => {
+        length = checkLength(entry, now);
+      });
+      if (length !== entry.size) throw wrongSize(entry, length);
+      this.#disk.setAttributes(to.staged, attributes);
+    }
+    this.#written.push(to.staged);
+    this.#received.set(`${by.name}/${entry.path}`, to.staged);
+  }
+
+  #hardLink(source: string, staged: string, attributes: Attributes): void {
+    const from = this.#received.get(source);
+    if (from === undefined)
+      throw new GtpkgError('PAYLOAD_CORRUPT', `a hard link came before its file: ${pathToText(source)}`);
+    try {
+      this.#disk.link(from, staged);
+    } catch (error) {
+      // the two names are on different file systems of this root, or it has no hard links
+      if (!NO_LINK.has(systemCode(error) ?? '')) throw error;
+      this.#disk.copy(from, staged, attributes);
+      this.#written.push(staged);
+    }
+  }
+
+  async #node(entry: ManifestEntry, staged: string, attributes: Attributes): Promise<void> {
+    if (entry.type !== 'p' && !this.#disk.asRoot) {
+      throw new GtpkgError(
+        'PERMISSION',
+        `/${pathToText(entry.path)} is a device node, which only root may make`,
+        {
+          hint: 'Install this package as root, or leave it out.',
+        },
+      );
+    }
+    // mknod(1) takes its name as text; the staged name may be bytes
+    const plain = isText(staged) ? staged : this.#spare();
+    try {
+      await this.#disk.makeNode(plain, entry.type as 'b' | 'c' | 'p', entry.link ?? '');
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT')
+        throw new GtpkgError('TOOL_MISSING', 'the program mknod is not here', { cause: error });
+      throw Object.assign(new Error(error instanceof Error ? error.message : 'mknod failed'), {
+        code: 'EPERM',
+      });
+    }
+    if (plain !== staged) this.#disk.rename(plain, staged);
+    this.#disk.setAttributes(staged, attributes);
+  }
+
+  #attributes(entry: ManifestEntry): Attributes & { readonly mtime: number } {
+    const attributes = this.#owners.attributes(entry);
+    if (
+      !this.#disk.asRoot &&
+      (attributes.uid !== process.getuid?.() || attributes.gid !== process.getgid?.())
+    )
+      this.ownersSkipped++;
+    return attributes;
+  }
+
+  #spare(): string {
+    return `${this.main}/x${this.#extra++}`;
+  }
+}
+
+const PLAIN: Attributes = { mode: 0o755, uid: 0, gid: 0 };
+
+function wrongSize(entry: ManifestEntry, length: number): GtpkgError {
+  return new GtpkgError(
+    'PAYLOAD_CORRUPT',
+    `/${pathToText(entry.path)} has not the size that its manifest says`,
+    {
+      data: { path: pathToText(entry.path), expected: entry.size, actual: length },
+    },
+  );
+}
+
+function checkLength(entry: ManifestEntry, length: number): number {
+  if (length > entry.size) throw wrongSize(entry, length);
+  return length;
+}
+
+// Reads a file to its end, so that its digests are checked even when it is not written.
+async function drain(
+  entry: ManifestEntry,
+  chunks: AsyncIterable<Uint8Array>,
+  take?: (chunk: Uint8Array, at: number) => void,
+): Promise<void> {
+  let length = 0;
+  for await (const chunk of chunks) {
+    const at = length;
+    length = checkLength(entry, at + chunk.length);
+    take?.(chunk, at);
+  }
+  if (length !== entry.size) throw wrongSize(entry, length);
+}
