@@ -5,6 +5,7 @@
  * Node; other levels are deterministic only for one zlib.
  */
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { createDeflate, deflateSync } from 'node:zlib';
 import { GtpkgError } from '../model/index.js';
 import { adler32, crc32 } from './checksum.js';
@@ -81,27 +82,15 @@ async function* store(
 
 async function* deflate(chunks: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Buffer> {
   const stream = createDeflate({ level, chunkSize: 64 * 1024 });
-  let failure: unknown;
-  const feed = (async () => {
-    for await (const chunk of chunks) {
-      if (stream.destroyed) return;
-      if (!stream.write(chunk))
-        await new Promise<void>((resolve) => stream.once('drain', resolve).once('close', resolve));
-    }
-    stream.end();
-  })().catch((error: unknown) => {
-    failure = error;
-    stream.destroy();
-  });
+  const input = Readable.from(chunks);
+  input.on('error', (error) => stream.destroy(error));
+  input.pipe(stream);
   try {
     for await (const chunk of stream) yield chunk as Buffer;
-  } catch (error) {
-    failure ??= error;
   } finally {
+    input.destroy();
     stream.destroy();
-    await feed;
   }
-  if (failure !== undefined) throw failure;
 }
 
 async function* counted(

@@ -4,10 +4,9 @@
  * Alternates, grafts and replace refs are not followed. Ids are checked by the caller (repository.ts); sizes are
  * trusted as far as our own disk is.
  */
-import { readdirSync, statSync } from 'node:fs';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { closeSync, createReadStream, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createReadStream } from 'node:fs';
 import { createInflate, inflateSync } from 'node:zlib';
 import { GtpkgError, limits, systemCode, type Oid } from '../model/index.js';
 import type { ObjectType } from './hash.js';
@@ -112,26 +111,27 @@ export class ObjectStore {
     if (depth > MAX_DELTA_DEPTH)
       throw corrupt(`${pack.path}: a chain of more than ${MAX_DELTA_DEPTH} deltas`);
     const end = pack.index.next(offset);
-    const handle = await open(pack.path, 'r');
+    // small reads of local files: the synchronous calls take a tenth of the time
+    const file = openSync(pack.path, 'r');
     try {
-      const length = (end ?? (await handle.stat()).size - 20) - offset;
-      const head = await readAt(handle, offset, Math.min(64, length));
+      const length = (end ?? fstatSync(file).size - 20) - offset;
+      const head = readAt(file, offset, Math.min(64, length));
       const { code, size, used } = entryHeader(head);
       if (code === OFS_DELTA || code === REF_DELTA) {
         const { base, skip } = await this.#base(pack, { code, offset, head, used, depth });
-        const delta = inflate(await readAt(handle, offset + skip, length - skip), size);
+        const delta = inflate(readAt(file, offset + skip, length - skip), size);
         const body = applyDelta(await collect(base.content(), base.size), delta);
         return { type: base.type, size: body.length, content: () => once(body) };
       }
       const type = TYPES[code];
       if (type === undefined) throw corrupt(`${pack.path}: an object of type ${code}`);
       if (size <= SMALL) {
-        const body = inflate(await readAt(handle, offset + used, length - used), size);
+        const body = inflate(readAt(file, offset + used, length - used), size);
         return { type, size, content: () => once(body) };
       }
       return { type, size, content: () => inflateFile(pack.path, offset + used, offset + length) };
     } finally {
-      await handle.close();
+      closeSync(file);
     }
   }
 
@@ -159,13 +159,12 @@ export class ObjectStore {
   }
 }
 
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+function readAt(file: number, position: number, length: number): Buffer {
   const buffer = Buffer.alloc(Math.max(0, length));
-  let have = 0;
-  while (have < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, have, buffer.length - have, position + have);
-    if (bytesRead === 0) throw corrupt('a pack is cut short');
-    have += bytesRead;
+  for (let have = 0; have < buffer.length;) {
+    const count = readSync(file, buffer, have, buffer.length - have, position + have);
+    if (count === 0) throw corrupt('a pack is cut short');
+    have += count;
   }
   return buffer;
 }

@@ -82,7 +82,7 @@ async function* gunzip(range: FileRange): AsyncGenerator<Buffer> {
 
 async function* unxz(range: FileRange): AsyncGenerator<Uint8Array> {
   await checkXzSize(range);
-  const { XzReadableStream } = await import('xz-decompress');
+  const { XzReadableStream } = (await import('xz-decompress')).default;
   // One stream at a time in a process: the package makes the next one wait until this one has ended or is cancelled.
   const input = Readable.toWeb(Readable.from(readRange(range))) as ConstructorParameters<
     typeof XzReadableStream

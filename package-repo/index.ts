@@ -14,3 +14,4 @@ export { writeImage, type ImageOptions } from './image.js';
 export { verifyRelease, type VerifyReleaseOptions } from './verify.js';
 export { fileSource } from './source.js';
 export { compress, decompress, ZSTD_VERSION, zstdEngines, type ZstdEngine } from './zstd.js';
+export { tagName } from './format.js';
