@@ -152,7 +152,8 @@ async function* readShards(read: Read, changed: Changed): AsyncGenerator<{ path:
   for (const [path, oid] of changed) if (oid !== undefined) yield { path, body: (await read(oid)).body };
 }
 
-const FIELD = /^(Package|Version|Provides):(.*(?:\n[ \t].*)*)/gim;
+// No `.` and no `m`: to JavaScript U+2028 ends a line, to deb822 it does not, and a description may hold one.
+const FIELD = /(?:^|\n)(Package|Version|Provides):([^\n]*(?:\n[ \t][^\n]*)*)/gi;
 
 // A shard has passed parseShard when it came in: it is canonical, so two line breaks end an entry and nothing else does.
 function* takeApart(body: Buffer, place: number): Generator<[name: string, stanza: Stanza]> {
@@ -186,7 +187,7 @@ function groupOf(name: string, stanzas: Stanza[], places: Places): Group {
   return { name, shard: shardNumber(name), entries: stanzas, text: textOf(name, best.bytes) };
 }
 
-const DESCRIPTION = /^Description:(.*)((?:\n[ \t].*)*)/im;
+const DESCRIPTION = /(?:^|\n)Description:([^\n]*)((?:\n[ \t][^\n]*)*)/i;
 
 function textOf(name: string, stanza: Buffer): Buffer {
   const [, summary = '', rest = ''] = DESCRIPTION.exec(stanza.toString('utf8')) ?? [];

@@ -57,7 +57,7 @@ export function entryFrom(control: Control, pin: ReleasePin): IndexEntry {
     if (fields.has(name))
       throw malformed(pin.name, `its control paragraph has a field ${name}, which belongs to the index`);
   }
-  const text = setPin(fields, pin).toString();
+  const text = written(setPin(fields, pin), pin.name);
   if (Buffer.byteLength(text) > MAX_CONTROL)
     throw malformed(pin.name, `it is larger than ${MAX_CONTROL} bytes`);
   // what is written must read back as the same one paragraph: no smuggled line breaks
@@ -71,6 +71,14 @@ export function entryFrom(control: Control, pin: ReleasePin): IndexEntry {
     throw malformed(pin.name, 'its control paragraph names another release');
   }
   return checkControl(entry);
+}
+
+function written(fields: Paragraph, name: string): string {
+  try {
+    return fields.toString();
+  } catch (cause) {
+    throw malformed(name, cause instanceof Error ? cause.message : 'a field cannot be written', cause);
+  }
 }
 
 /** Types one entry paragraph; the control part only when it is asked for. @throws GtpkgError ENTRY_MALFORMED */

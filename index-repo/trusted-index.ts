@@ -260,13 +260,9 @@ export class TrustedIndex {
     const keys = await keysNamed(commit, roots, lookup);
     if (keys.length === 0) throw mismatch(commit, 'none of its root keys is in the index');
     const position = whole ? {} : { position: { parentDate: undefined, commitDate: commit.committed } };
-    const signers = await requireSigners({
-      commit,
-      cosignatures,
-      keys,
-      threshold,
-      judgement: { now, ...position },
-    });
+    // co-signatures alone may reach the threshold: the commit that brought these roots in may be by an older one
+    const judgement: Judgement = { now, ...position };
+    const signers = await requireSigners({ commit, cosignatures, keys, threshold, judgement, ownElsewhere: true });
     const top = readTop(commit, { lookup, ids, whole });
     // index.md §7: and because it authorises exactly the introduction's roots
     if (!sameAuthorizations(top.authorizations, this.introduction))
