@@ -16,6 +16,8 @@ import type { Swarm } from './swarm.js';
 const TICK = 50;
 /** After the first answer, how long others that are still connecting may take. */
 const GRACE = 300;
+/** News of a longer log may be on its way over connections that stand already: a round trip, and a busy machine's delay. */
+const NEWS = 100;
 /** How long a peer that claims a longer log may take to prove it. */
 const PROOF_TIME = 5000;
 
@@ -130,7 +132,13 @@ export class LocalLog implements Log {
         (peer) => peer.remoteFork === this.#core.fork && peer.remoteLength > this.length,
       );
       const claimed = ahead && now - Math.max(grown, answered) < Math.min(timeout, PROOF_TIME);
-      const done = this.writable || (synced.length > 0 && !claimed && (settled || now - answered >= GRACE));
+      const news = Math.max(
+        NEWS,
+        ...[...swarm.links.values()].map((link) => 2 * (link.connection.rawStream?.rtt ?? 0)),
+      );
+      const done =
+        this.writable ||
+        (synced.length > 0 && !claimed && now - started >= news && (settled || now - answered >= GRACE));
       const alone = swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(timeout);
       if (done || alone || now - started >= timeout) return { length: this.length, peers: synced.length };
       await sleep(TICK);
