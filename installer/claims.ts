@@ -68,19 +68,27 @@ export function scanManifest(bytes: Buffer, each: (type: EntryType, path: BytePa
   }
 }
 
-/** Every path that a package has in its present state, with its type; not those that another one took over. */
-export function eachOwnPath(
+/** Every path that an installed package ships and still has; not those that another one took over. */
+export function eachShippedPath(
   dir: string,
   pkg: InstalledPackage,
   each: (type: EntryType, path: BytePath) => void,
 ): void {
   const gone = new Set<string>(pkg.replaced);
+  scanManifest(readManifestBytes(dir, pkg), (type, path) => {
+    if (!gone.has(path)) each(type, path);
+  });
+}
+
+/** Every path that a package has in its present state: also conffiles that it no longer ships, or that outlived it. */
+export function eachOwnPath(
+  dir: string,
+  pkg: InstalledPackage,
+  each: (type: EntryType, path: BytePath) => void,
+): void {
   if (pkg.state === 'installed') {
-    scanManifest(readManifestBytes(dir, pkg), (type, path) => {
-      if (!gone.has(path)) each(type, path);
-    });
-    const obsolete = pkg.conffiles.filter((conffile) => conffile.obsolete);
-    for (const conffile of obsolete) each('f', conffile.path);
+    eachShippedPath(dir, pkg, each);
+    for (const { obsolete, path } of pkg.conffiles) if (obsolete) each('f', path);
     return;
   }
   // removed: its conffiles, and the directories that could not go because of them
@@ -106,11 +114,8 @@ export function gatherClaims(
   for (const pkg of status.values()) {
     if (pkg.state !== 'installed' || scope.leaving.has(pkg.name)) continue;
     // what a package no longer ships is anyone's to take over
-    const obsolete = new Set<string>(
-      pkg.conffiles.flatMap((conffile) => (conffile.obsolete ? conffile.path : [])),
-    );
-    eachOwnPath(dir, pkg, (type, path) => {
-      if (!scope.wanted.has(path) || obsolete.has(path)) return;
+    eachShippedPath(dir, pkg, (type, path) => {
+      if (!scope.wanted.has(path)) return;
       const there = claims.get(path);
       if (there === undefined) claims.set(path, [{ name: pkg.name, type }]);
       else there.push({ name: pkg.name, type });

@@ -9,7 +9,7 @@
 import { compareBytes, joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
-import { eachOwnPath } from './claims.js';
+import { eachShippedPath } from './claims.js';
 import type { Disk } from './disk.js';
 import { contender, type PlanInput, type PlannedConffile, type Slot, type TransactionPlan } from './plan.js';
 import { fileConflict, settle } from './settle.js';
@@ -382,7 +382,7 @@ class Surveyor {
     );
     for (const pkg of input.status.values()) {
       if (leaving.has(pkg.name) || pkg.state !== 'installed') continue;
-      eachOwnPath(this.#disk.root, pkg, (type, path) => {
+      eachShippedPath(this.#disk.root, pkg, (type, path) => {
         if (type === 'd' || !names.has(path.slice(path.lastIndexOf('/') + 1))) return;
         const at = this.#quietly(path);
         const slot = at === undefined || !strangers.has(at) ? undefined : this.#solids.get(at);
