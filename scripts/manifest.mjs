@@ -19,5 +19,5 @@ if (
   const { Plugin } = await import('@oclif/core');
   const plugin = new Plugin({ root, type: 'core', ignoreManifest: true, errorOnManifestCreate: true });
   await plugin.load();
-  writeFileSync(manifest, `${JSON.stringify(plugin.manifest, null, 1)}\n`);
+  writeFileSync(manifest, `${JSON.stringify(plugin.manifest)}\n`);
 }
