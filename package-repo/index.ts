@@ -13,5 +13,6 @@ export {
 export { writeImage, type ImageOptions } from './image.js';
 export { verifyRelease, type VerifyReleaseOptions } from './verify.js';
 export { fileSource } from './source.js';
-export { compress, decompress, ZSTD_VERSION, zstdEngines, type ZstdEngine } from './zstd.js';
+export { compress, decompress, ZSTD_VERSION, type CompressOptions, type DecompressOptions } from './zstd.js';
+export { zstdEngines, type ZstdEngine } from './zstd-engines.js';
 export { tagName } from './format.js';
