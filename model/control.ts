@@ -115,10 +115,17 @@ export function controlFrom(fields: Paragraph, where: string): Control {
   const version = need('Version');
   parseVersion(version);
   const architecture = need('Architecture');
-  if (!isArchitecture(architecture)) throw new GtpkgError('CONTROL_MALFORMED', `${where}: "${architecture.slice(0, 80)}" is not an architecture`);
+  if (!isArchitecture(architecture))
+    throw new GtpkgError(
+      'CONTROL_MALFORMED',
+      `${where}: "${architecture.slice(0, 80)}" is not an architecture`,
+    );
   const multiArch = fields.get('Multi-Arch') ?? 'no';
   if (!['no', 'same', 'foreign', 'allowed'].includes(multiArch)) {
-    throw new GtpkgError('CONTROL_MALFORMED', `${where}: Multi-Arch "${multiArch.slice(0, 40)}" is not no, same, foreign or allowed`);
+    throw new GtpkgError(
+      'CONTROL_MALFORMED',
+      `${where}: Multi-Arch "${multiArch.slice(0, 40)}" is not no, same, foreign or allowed`,
+    );
   }
   return {
     name,
@@ -138,7 +145,11 @@ export function controlFrom(fields: Paragraph, where: string): Control {
 
 /** Parses and checks a control file. @throws GtpkgError as controlFrom, LIMIT_EXCEEDED */
 export function parseControl(bytes: Uint8Array, where: string): Control {
-  if (bytes.length > MAX_CONTROL) throw new GtpkgError('LIMIT_EXCEEDED', `${where}: the control paragraph is larger than ${MAX_CONTROL} bytes`);
+  if (bytes.length > MAX_CONTROL)
+    throw new GtpkgError(
+      'LIMIT_EXCEEDED',
+      `${where}: the control paragraph is larger than ${MAX_CONTROL} bytes`,
+    );
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -149,7 +160,15 @@ export function parseControl(bytes: Uint8Array, where: string): Control {
 }
 
 const MACHINES: Readonly<Record<string, string>> = {
-  x64: 'amd64', arm64: 'arm64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el', riscv64: 'riscv64', s390x: 's390x', loong64: 'loong64', mips64el: 'mips64el',
+  x64: 'amd64',
+  arm64: 'arm64',
+  arm: 'armhf',
+  ia32: 'i386',
+  ppc64: 'ppc64el',
+  riscv64: 'riscv64',
+  s390x: 's390x',
+  loong64: 'loong64',
+  mips64el: 'mips64el',
 };
 
 /** Debian's name for a `process.arch` value. */

@@ -17,7 +17,8 @@ export interface Relation {
 /** Alternatives, any one of which will do. */
 export type Clause = readonly Relation[];
 
-const RELATION = /^([a-z0-9][a-z0-9+.-]*)(?::([a-z0-9-]+))?(?:\s*\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?$/;
+const RELATION =
+  /^([a-z0-9][a-z0-9+.-]*)(?::([a-z0-9-]+))?(?:\s*\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?$/;
 
 function parseRelation(text: string, field: string): Relation {
   const match = RELATION.exec(text);
@@ -28,11 +29,14 @@ function parseRelation(text: string, field: string): Relation {
     });
   }
   const [, name, archQualifier, written, version] = match;
-  if (written === undefined || version === undefined) return archQualifier === undefined ? { name } : { name, archQualifier };
+  if (written === undefined || version === undefined)
+    return archQualifier === undefined ? { name } : { name, archQualifier };
   parseVersion(version);
   // Policy §7.1: the obsolete < and > mean <= and >=.
   const operator = (written === '<' ? '<=' : written === '>' ? '>=' : written) as VersionOperator;
-  return archQualifier === undefined ? { name, operator, version } : { name, archQualifier, operator, version };
+  return archQualifier === undefined
+    ? { name, operator, version }
+    : { name, archQualifier, operator, version };
 }
 
 /**
@@ -47,7 +51,8 @@ export function parseClauses(text: string, field: string): readonly Clause[] {
     if (trimmed === '') continue;
     const clause = trimmed.split('|').map((alternative) => parseRelation(alternative.trim(), field));
     count += clause.length;
-    if (count > MAX_RELATIONS) throw new GtpkgError('LIMIT_EXCEEDED', `${field}: more than ${MAX_RELATIONS} relations`);
+    if (count > MAX_RELATIONS)
+      throw new GtpkgError('LIMIT_EXCEEDED', `${field}: more than ${MAX_RELATIONS} relations`);
     clauses.push(clause);
   }
   return clauses;
@@ -57,7 +62,9 @@ export function parseClauses(text: string, field: string): readonly Clause[] {
 export function parseRelations(text: string, field: string): readonly Relation[] {
   return parseClauses(text, field).map((clause) => {
     if (clause.length !== 1 || clause[0] === undefined) {
-      throw new GtpkgError('BAD_RELATION', `${field}: alternatives (|) are not allowed in this field`, { data: { field } });
+      throw new GtpkgError('BAD_RELATION', `${field}: alternatives (|) are not allowed in this field`, {
+        data: { field },
+      });
     }
     return clause[0];
   });
