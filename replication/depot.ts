@@ -180,8 +180,10 @@ export class LocalDepot implements Depot {
 
   addPeers(peers: readonly PeerAddress[]): Promise<void> {
     return this.#during(async () => {
+      if (peers.length === 0) return;
       for (const peer of peers) this.#book.add(peer);
-      if (peers.length === 0 || this.#options.offline === true) return;
+      await this.#book.flush(); // what the user said outlives a kill
+      if (this.#options.offline === true) return;
       const swarm = await this.#net();
       for (const peer of peers) swarm.dial(peer);
     });

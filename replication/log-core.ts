@@ -114,8 +114,9 @@ export class LocalLog implements Log {
     const timeout = options.timeout ?? this.#context.timeout;
     const started = performance.now();
     let answered = Infinity;
+    let length = this.length;
     let grown = started;
-    for (let length = this.length; ;) {
+    for (;;) {
       const now = performance.now();
       if (options.signal?.aborted) throw aborted(options.signal);
       this.#check();
@@ -125,24 +126,29 @@ export class LocalLog implements Log {
       }
       const synced = this.#core.peers.filter((peer) => peer.remoteSynced);
       if (synced.length > 0) answered = Math.min(answered, now);
-      const settled =
-        swarm.connecting === 0 &&
-        [...swarm.links.values()].every((link) => this.#answered(link.connection, synced, now - started));
-      const ahead = synced.some(
-        (peer) => peer.remoteFork === this.#core.fork && peer.remoteLength > this.length,
-      );
-      const claimed = ahead && now - Math.max(grown, answered) < Math.min(timeout, PROOF_TIME);
-      const news = Math.max(
-        NEWS,
-        ...[...swarm.links.values()].map((link) => 2 * (link.connection.rawStream?.rtt ?? 0)),
-      );
-      const done =
-        this.writable ||
-        (synced.length > 0 && !claimed && now - started >= news && (settled || now - answered >= GRACE));
       const alone = swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(timeout);
+      const proving =
+        this.#isBehind(synced) && now - Math.max(grown, answered) < Math.min(timeout, PROOF_TIME);
+      const settled =
+        now - answered >= GRACE ||
+        (now - started >= news(swarm) && this.#allAnswered(swarm, synced, now - started));
+      const done = this.writable || (synced.length > 0 && settled && !proving);
       if (done || alone || now - started >= timeout) return { length: this.length, peers: synced.length };
       await sleep(TICK);
     }
+  }
+
+  #isBehind(synced: readonly CorePeer[]): boolean {
+    return synced.some((peer) => peer.remoteFork === this.#core.fork && peer.remoteLength > this.length);
+  }
+
+  /** Nobody is still connecting, and every connection has opened this core or had its time to. */
+  #allAnswered(swarm: Swarm, synced: readonly CorePeer[], waited: number): boolean {
+    if (swarm.connecting > 0) return false;
+    return (
+      waited >= GRACE ||
+      [...swarm.links.values()].every(({ connection }) => synced.some((peer) => peer.stream === connection))
+    );
   }
 
   /** Fetches every block from `start` on, and those that are appended later, as long as it is open: for seeders. */
@@ -152,10 +158,6 @@ export class LocalLog implements Log {
 
   async close(): Promise<void> {
     await this.#core.close().catch(() => undefined);
-  }
-
-  #answered(connection: CorePeer['stream'], synced: readonly CorePeer[], waited: number): boolean {
-    return waited >= GRACE || synced.some((peer) => peer.stream === connection);
   }
 
   async #ask(index: number, options: WaitOptions): Promise<Buffer> {
@@ -261,6 +263,13 @@ function tooLarge(key: CoreKey, size: number): GtpkgError {
   return new GtpkgError(
     'LIMIT_EXCEEDED',
     `a block of index core ${key} has ${size} bytes, more than ${limits.MAX_INDEX_BLOCK}`,
+  );
+}
+
+function news(swarm: Swarm): number {
+  return Math.max(
+    NEWS,
+    ...[...swarm.links.values()].map(({ connection }) => 2 * (connection.rawStream?.rtt ?? 0)),
   );
 }
 

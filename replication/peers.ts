@@ -171,9 +171,9 @@ function parse(bytes: Buffer | undefined): StoredPeer[] {
   try {
     const file = JSON.parse(bytes.toString('utf8')) as { format?: unknown; peers?: unknown };
     if (file.format !== FORMAT || !Array.isArray(file.peers)) return [];
-    return file.peers.slice(0, limits.MAX_STORED_PEERS).flatMap((row: Partial<Row>) => {
+    return file.peers.slice(0, limits.MAX_STORED_PEERS).flatMap((row: unknown) => {
       try {
-        return [fromRow(row)];
+        return typeof row === 'object' && row !== null ? [fromRow(row)] : [];
       } catch (cause) {
         if (cause instanceof GtpkgError) return [];
         throw cause;

@@ -321,14 +321,11 @@ export function isLoopback(host: string): boolean {
 }
 
 async function resolveIPv4(host: string): Promise<string> {
-  try {
-    return (await lookup(host, { family: 4 })).address;
-  } catch (cause) {
-    throw new GtpkgError('BAD_ADDRESS', `"${host}" has no IPv4 address`, {
-      hint: 'Peers are reached over IPv4; give an IPv4 address or a name that has one.',
-      cause,
-    });
-  }
+  const found = await lookup(host, { family: 4 }).catch(() => undefined);
+  if (found?.family === 4) return found.address;
+  throw new GtpkgError('BAD_ADDRESS', `"${host}" has no IPv4 address`, {
+    hint: 'Peers are reached over IPv4; give an IPv4 address or a name that has one.',
+  });
 }
 
 /** What binding a UDP socket threw. */

@@ -18,40 +18,44 @@ before(async () => {
 });
 after(() => world.close());
 
-test('another process of the same home works through the daemon as if it owned the store', LIMIT, async () => {
-  assert.equal(statSync(world.path('home/daemon.sock')).mode & 0o777, 0o600);
-  const depot = await world.depot('home');
-  assert.equal(depot.remote, true);
-  const status = await depot.status();
-  assert.equal(status.daemon, true);
-  assert.equal(status.pid, daemon.pid);
-  assert.equal(status.publicKey, depot.publicKey);
+test(
+  'another process of the same home works through the daemon as if it owned the store',
+  LIMIT,
+  async () => {
+    assert.equal(statSync(world.path('home/daemon.sock')).mode & 0o777, 0o600);
+    const depot = await world.depot('home');
+    assert.equal(depot.remote, true);
+    const status = await depot.status();
+    assert.equal(status.daemon, true);
+    assert.equal(status.pid, daemon.pid);
+    assert.equal(status.publicKey, depot.publicKey);
 
-  const bytes = randomBytes(11 * 1024 * 1024 + 3); // more than one frame, more than the window
-  const ref = await depot.putStatic(await world.file('content', bytes));
-  assert.deepEqual(await depot.putStaticBytes(bytes), ref);
-  assert.deepEqual(await depot.held([ref]), [bytes.length]);
-  assert.ok(bytes.equals(await collect(depot.source(ref).read(0, bytes.length))));
-  assert.ok(bytes.subarray(99, 700_000).equals(await collect(depot.source(ref).read(99, 699_901))));
-  await assert.rejects(collect(depot.source(ref).read(5, bytes.length)), code('CORE_MISMATCH'));
-  for await (const chunk of depot.source(ref).read(0, bytes.length)) {
-    assert.ok(chunk.length > 0);
-    break; // a reader that stops early blocks nobody
-  }
+    const bytes = randomBytes(11 * 1024 * 1024 + 3); // more than one frame, more than the window
+    const ref = await depot.putStatic(await world.file('content', bytes));
+    assert.deepEqual(await depot.putStaticBytes(bytes), ref);
+    assert.deepEqual(await depot.held([ref]), [bytes.length]);
+    assert.ok(bytes.equals(await collect(depot.source(ref).read(0, bytes.length))));
+    assert.ok(bytes.subarray(99, 700_000).equals(await collect(depot.source(ref).read(99, 699_901))));
+    await assert.rejects(collect(depot.source(ref).read(5, bytes.length)), code('CORE_MISMATCH'));
+    for await (const chunk of depot.source(ref).read(0, bytes.length)) {
+      assert.ok(chunk.length > 0);
+      break; // a reader that stops early blocks nobody
+    }
 
-  const key = await depot.createLog('main');
-  assert.equal(await depot.createLog('main'), key);
-  const log = await depot.openLog(key);
-  assert.equal(log.writable, true);
-  const blocks = [Buffer.from('one'), Buffer.alloc(0), randomBytes(limits.MAX_INDEX_BLOCK)];
-  await log.append(blocks);
-  assert.equal(log.length, 3);
-  assert.deepEqual([await log.get(0), await log.get(1), await log.get(2)], blocks);
-  await log.append(Array.from({ length: 20 }, () => randomBytes(limits.MAX_INDEX_BLOCK)));
-  assert.equal(log.length, 23);
-  await assert.rejects(log.append([Buffer.alloc(limits.MAX_INDEX_BLOCK + 1)]), code('LIMIT_EXCEEDED'));
-  await log.close();
-});
+    const key = await depot.createLog('main');
+    assert.equal(await depot.createLog('main'), key);
+    const log = await depot.openLog(key);
+    assert.equal(log.writable, true);
+    const blocks = [Buffer.from('one'), Buffer.alloc(0), randomBytes(limits.MAX_INDEX_BLOCK)];
+    await log.append(blocks);
+    assert.equal(log.length, 3);
+    assert.deepEqual([await log.get(0), await log.get(1), await log.get(2)], blocks);
+    await log.append(Array.from({ length: 20 }, () => randomBytes(limits.MAX_INDEX_BLOCK)));
+    assert.equal(log.length, 23);
+    await assert.rejects(log.append([Buffer.alloc(limits.MAX_INDEX_BLOCK + 1)]), code('LIMIT_EXCEEDED'));
+    await log.close();
+  },
+);
 
 test('a client with a daemon fetches through it, with progress and a signal', LIMIT, async () => {
   const { depot: seeder, peer } = await world.seeder('seeder');
@@ -59,7 +63,10 @@ test('a client with a daemon fetches through it, with progress and a signal', LI
   const ref = await seeder.putStaticBytes(bytes);
   const depot = await world.depot('home');
   await depot.addPeers([peer]);
-  assert.deepEqual((await depot.peers()).map((stored) => stored.key), [peer.key]);
+  assert.deepEqual(
+    (await depot.peers()).map((stored) => stored.key),
+    [peer.key],
+  );
   let last = 0;
   await depot.fetch([ref], {
     onProgress: ({ done, total }) => {
@@ -71,7 +78,10 @@ test('a client with a daemon fetches through it, with progress and a signal', LI
   assert.equal(last, bytes.length);
   assert.ok(bytes.equals(await collect(depot.source(ref).read(0, bytes.length))));
 
-  const nowhere = { key: (await (await world.depot('elsewhere', { offline: true })).putStaticBytes(randomBytes(9))).key, byteLength: 9 };
+  const nowhere = {
+    key: (await (await world.depot('elsewhere', { offline: true })).putStaticBytes(randomBytes(9))).key,
+    byteLength: 9,
+  };
   await assert.rejects(depot.fetch([nowhere], { timeout: 1500 }), code('BLOCKS_MISSING'));
   await assert.rejects(depot.fetch([nowhere], { offline: true }), code('OFFLINE'));
   const offline = await world.depot('home', { offline: true });
@@ -127,7 +137,14 @@ test('garbage on the socket ends that connection and nothing else', LIMIT, async
   const answers = await new Promise<string>((resolve) => {
     let text = '';
     const socket = createConnection(world.path('home/daemon.sock'), () =>
-      socket.write(Buffer.concat([hello, frame('{"id":1,"call":"constructor"}'), frame('{"id":2,"call":"held","args":{"refs":[["x",1]]}}'), frame('{"id":3,"call":"putStatic","args":{"path":"relative"}}')])),
+      socket.write(
+        Buffer.concat([
+          hello,
+          frame('{"id":1,"call":"constructor"}'),
+          frame('{"id":2,"call":"held","args":{"refs":[["x",1]]}}'),
+          frame('{"id":3,"call":"putStatic","args":{"path":"relative"}}'),
+        ]),
+      ),
     );
     socket.on('data', (data) => {
       text += data.toString('latin1');
@@ -143,40 +160,56 @@ test('garbage on the socket ends that connection and nothing else', LIMIT, async
   assert.equal((await depot.status()).daemon, true);
 });
 
-test('a stale socket is passed over; a mute one ends as HOME_BUSY; a killed daemon is noticed', LIMIT, async () => {
-  const killed = await world.process('fragile', { daemon: true });
-  const client = await world.depot('fragile');
-  const pending = client.openLog(await client.createLog('x')).then((log) => log.get(5, { timeout: 30_000 }));
-  pending.catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  await killed.kill();
-  await assert.rejects(pending, code('HOME_BUSY'));
-  assert.ok(existsSync(world.path('fragile/daemon.sock')), 'the socket is left over');
-  const next = await world.depot('fragile', { offline: true });
-  assert.equal(next.remote, false);
-  await next.close();
-  const again = await world.process('fragile', { daemon: true });
-  assert.equal((await world.depot('fragile')).remote, true);
-  await again.stop();
-  assert.ok(!existsSync(world.path('fragile/daemon.sock')), 'a daemon that ends well takes its socket along');
+test(
+  'a stale socket is passed over; a mute one ends as HOME_BUSY; a killed daemon is noticed',
+  LIMIT,
+  async () => {
+    const killed = await world.process('fragile', { daemon: true });
+    const client = await world.depot('fragile');
+    const pending = client
+      .openLog(await client.createLog('x'))
+      .then((log) => log.get(5, { timeout: 30_000 }));
+    pending.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await killed.kill();
+    await assert.rejects(pending, code('HOME_BUSY'));
+    assert.ok(existsSync(world.path('fragile/daemon.sock')), 'the socket is left over');
+    const next = await world.depot('fragile', { offline: true });
+    assert.equal(next.remote, false);
+    await next.close();
+    const again = await world.process('fragile', { daemon: true });
+    assert.equal((await world.depot('fragile')).remote, true);
+    await again.stop();
+    assert.ok(
+      !existsSync(world.path('fragile/daemon.sock')),
+      'a daemon that ends well takes its socket along',
+    );
 
-  const owner = await world.process('mute');
-  const server = createServer(() => undefined);
-  await new Promise<void>((resolve) => server.listen(world.path('mute/daemon.sock'), resolve));
-  world.atEnd(() => new Promise((resolve) => server.close(resolve)));
-  await assert.rejects(openDepot({ home: world.path('mute'), bootstrap: [] }), code('HOME_BUSY'));
-  await owner.stop();
-});
+    const owner = await world.process('mute');
+    const server = createServer(() => undefined);
+    await new Promise<void>((resolve) => server.listen(world.path('mute/daemon.sock'), resolve));
+    world.atEnd(() => new Promise((resolve) => server.close(resolve)));
+    await assert.rejects(openDepot({ home: world.path('mute'), bootstrap: [] }), code('HOME_BUSY'));
+    await owner.stop();
+  },
+);
 
-test('two processes on one home without a daemon: the second waits a moment, then says busy', LIMIT, async () => {
-  const owner = await world.process('busy', { offline: true });
-  await assert.rejects(openDepot({ home: world.path('busy'), bootstrap: [], offline: true }), code('HOME_BUSY'));
-  const waiting = openDepot({ home: world.path('busy'), bootstrap: [], offline: true });
-  setTimeout(() => void owner.stop(), 500);
-  const depot = await waiting;
-  assert.equal(depot.remote, false);
-  await depot.close();
-});
+test(
+  'two processes on one home without a daemon: the second waits a moment, then says busy',
+  LIMIT,
+  async () => {
+    const owner = await world.process('busy', { offline: true });
+    await assert.rejects(
+      openDepot({ home: world.path('busy'), bootstrap: [], offline: true }),
+      code('HOME_BUSY'),
+    );
+    const waiting = openDepot({ home: world.path('busy'), bootstrap: [], offline: true });
+    setTimeout(() => void owner.stop(), 500);
+    const depot = await waiting;
+    assert.equal(depot.remote, false);
+    await depot.close();
+  },
+);
 
 test('a home whose path is too long for a socket still has a daemon', LIMIT, async () => {
   const name = `long-${'x'.repeat(120)}`;
