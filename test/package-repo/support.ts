@@ -1,6 +1,6 @@
 /** Helpers of the package-repo tests: hand-made archives, real .debs, keys, published releases, plain git and gpg as judges. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { link, mkdir, mkdtemp, rm, symlink, writeFile, chmod } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rm, symlink, utimes, writeFile, chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -205,6 +205,7 @@ export async function makeTree(root: string): Promise<void> {
   const file = async (name: string, body: string | Buffer, mode = 0o644): Promise<void> => {
     await writeFile(at(name), body);
     await chmod(at(name), mode);
+    await utimes(at(name), 1_500_000_000, 1_500_000_000 + name.length);
   };
   await file('usr/bin/sudo', Buffer.alloc(300_000, 'sudo '), 0o4755);
   await file('usr/bin/tool', '#!/bin/sh\n', 0o755);
