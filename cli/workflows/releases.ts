@@ -1,7 +1,7 @@
 /**
  * From index entries to verified releases: fetch what is missing, then walk the chain for each.
  */
-import { GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
+import { EXIT, GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
 import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { getSource, type Source } from '../places.js';
@@ -97,9 +97,27 @@ export async function verifyReleases(
     let key = keys.get(id);
     if (key === undefined)
       keys.set(id, (key = await keyOfSource(await getSource(context, source), pin.signer)));
-    out.push(await verifyRelease({ source: depot.source(pin.core), pin, keys: [key], now: context.now }));
+    try {
+      out.push(await verifyRelease({ source: depot.source(pin.core), pin, keys: [key], now: context.now }));
+    } catch (error) {
+      throw refused(error, { pin, source });
+    }
   }
   return out;
+}
+
+// What verification says of a tag or a tree, said of a package; and what to do about it.
+function refused(error: unknown, { pin, source }: WantedRelease): unknown {
+  if (!(error instanceof GtpkgError) || error.exit !== EXIT.untrusted) return error;
+  const { code, message } = error;
+  const title = `${pin.name} ${pin.version}`;
+  return new GtpkgError(code, message.includes(title) ? message : `${title}: ${message}`, {
+    hint:
+      error.hint ??
+      `Nothing was changed. Tell the makers of ${source}; once they have put it right, gtpkg update brings it.`,
+    data: { ...error.data, package: pin.name, version: pin.version, source },
+    cause: error,
+  });
 }
 
 /** Refuses sources whose index has expired. @throws GtpkgError INDEX_EXPIRED, INDEX_NOT_FOUND */

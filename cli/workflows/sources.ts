@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  EXIT,
   GtpkgError,
   parseIntroduction,
   type CoreRef,
@@ -134,6 +135,28 @@ async function coreBytes(depot: Depot, ref: CoreRef): Promise<Uint8Array> {
 
 /** Brings one source up to date. @throws GtpkgError NO_PEER, OFFLINE, and all that the trust machine throws */
 async function sync(context: Context, source: Source): Promise<{ update: SourceUpdate; name: string }> {
+  try {
+    return await syncTrusted(context, source);
+  } catch (error) {
+    if (!(error instanceof GtpkgError) || error.exit !== EXIT.untrusted || error.hint !== undefined)
+      throw error;
+    const known = await readStoredIndex(statePath(source)).catch(() => undefined);
+    const hint =
+      known === undefined
+        ? 'Nothing was trusted. Compare the introduction with where you got it from, and the clock of this machine.'
+        : 'What is known stays in use. Ask the makers of that distribution, and check the clock of this machine.';
+    throw new GtpkgError(error.code, `the index of ${source.name} is refused: ${error.message}`, {
+      hint,
+      data: { ...error.data, source: source.name },
+      cause: error,
+    });
+  }
+}
+
+async function syncTrusted(
+  context: Context,
+  source: Source,
+): Promise<{ update: SourceUpdate; name: string }> {
   const { syncIndex } = await import('../../index-repo/sync.js');
   const before = await readStoredIndex(statePath(source));
   const depot = await context.depot();
