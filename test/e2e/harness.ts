@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly input?: string;
+  /** words before the command, as of nsenter: they must end by becoming it */
+  readonly through?: readonly string[];
 }
 
 /** One test's world. */
@@ -46,13 +48,14 @@ export class World {
     return join(this.dir, ...parts);
   }
 
-  #spawn(args: readonly string[], { home, env, cwd, input }: RunOptions): ChildProcess {
+  #spawn(args: readonly string[], { home, env, cwd, input, through = [] }: RunOptions): ChildProcess {
     const clean = Object.fromEntries(
       Object.entries(process.env).filter(
         ([name]) => !name.startsWith('GTPKG_') && !name.startsWith('NODE_TEST'),
       ),
     );
-    const child = spawn(process.execPath, [BIN, ...args], {
+    const [file = process.execPath, ...words] = [...through, process.execPath, BIN, ...args];
+    const child = spawn(file, words, {
       cwd: cwd ?? this.dir,
       env: {
         ...clean,
