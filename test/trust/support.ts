@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GtpkgError, type ErrorCode } from '../../model/index.js';
@@ -27,7 +27,7 @@ function missing(...tools: string[]): string | false {
 /** An empty folder, 0700; `remove` it at the end. */
 export function temporary(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'gtpkg-trust-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
 /** Asserts that `run` is refused with `code`; gives the error. */
@@ -144,6 +144,10 @@ export class Gpg {
     await new Promise<void>((resolve) => {
       execFile('gpgconf', ['--homedir', this.home, '--kill', 'all'], options, () => resolve());
     });
-    this.#remove();
+    // The agent takes its sockets away while it dies; Node's rmSync then may stop half way without a word.
+    for (let tries = 0; existsSync(this.home) && tries < 100; tries++) {
+      this.#remove();
+      await new Promise<void>((resolve) => setTimeout(resolve, tries === 0 ? 0 : 50));
+    }
   }
 }
