@@ -1,5 +1,5 @@
 /**
- * The map from SHA-1 to SHA-256 ids beside an index repository: `gtpkg-sha256`, append-only, docs/formats/index.md §7.
+ * The map from SHA-1 to SHA-256 ids beside an index repository: `gtpkg-sha256`, append-only, docs/formats/index.md §11.
  *
  * Eight bytes `GTPKGH1\n`, then records of 52 bytes: SHA-1 id, SHA-256 id. It is a cache of what could be computed from the
  * objects again (rebuildDigests), a torn last record is ignored. A wrong record can only make an index be refused.

@@ -4,12 +4,12 @@
  * `dir` is a bare git repository. Removing, adding and signing are decided first; nothing is written before everything is
  * signed. docs/formats/index.md says what is written.
  */
-import { cp } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, rm } from 'node:fs/promises';
 import {
   GtpkgError,
   formatIntroduction,
   limits,
-  systemCode,
   type CoreKey,
   type Fingerprint,
   type Introduction,
@@ -214,14 +214,16 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
 export async function copyIndex(source: string, target: string, commit: Oid): Promise<void> {
   const repository = await openIndex(source);
   await repository.readType(commit, 'commit');
+  if (existsSync(target)) {
+    throw new GtpkgError('ALREADY_EXISTS', `There is something at ${target} already`, {
+      data: { path: target },
+    });
+  }
   try {
     await cp(source, target, { recursive: true, errorOnExist: true, force: false });
   } catch (error) {
-    if (systemCode(error) !== 'ERR_FS_CP_EEXIST') throw ioError(error, `Cannot copy ${source}`);
-    throw new GtpkgError('ALREADY_EXISTS', `There is something at ${target} already`, {
-      data: { path: target },
-      cause: error,
-    });
+    await rm(target, { recursive: true, force: true });
+    throw ioError(error, `Cannot copy ${source}`);
   }
   await (await openIndex(target)).writeRef(MAIN, commit);
 }

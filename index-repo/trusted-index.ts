@@ -262,7 +262,14 @@ export class TrustedIndex {
     const position = whole ? {} : { position: { parentDate: undefined, commitDate: commit.committed } };
     // co-signatures alone may reach the threshold: the commit that brought these roots in may be by an older one
     const judgement: Judgement = { now, ...position };
-    const signers = await requireSigners({ commit, cosignatures, keys, threshold, judgement, ownElsewhere: true });
+    const signers = await requireSigners({
+      commit,
+      cosignatures,
+      keys,
+      threshold,
+      judgement,
+      ownElsewhere: true,
+    });
     const top = readTop(commit, { lookup, ids, whole });
     // index.md §7: and because it authorises exactly the introduction's roots
     if (!sameAuthorizations(top.authorizations, this.introduction))
@@ -325,7 +332,7 @@ export class TrustedIndex {
     if (same) return link;
     if (top.authorizations.since !== sequence)
       throw malformed('Since does not name the commit that changed the roots');
-    await requireSigners({
+    const renewed = await requireSigners({
       commit,
       cosignatures,
       keys: after,
@@ -333,7 +340,7 @@ export class TrustedIndex {
       judgement,
       ownElsewhere: true,
     });
-    return link;
+    return { ...link, signers: new Set([...signers, ...renewed]) };
   }
 }
 

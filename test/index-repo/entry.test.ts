@@ -6,15 +6,30 @@ import { compareEntries, entryFrom, formatShard, parseShard, shardPath } from '.
 import { coreKey, makeControl, makeEntry } from './support.js';
 
 const signer = 'A'.repeat(40) as Fingerprint;
-const malformed = (code = 'ENTRY_MALFORMED') => (error: unknown) => error instanceof GtpkgError && error.code === code;
+const malformed =
+  (code = 'ENTRY_MALFORMED') =>
+  (error: unknown) =>
+    error instanceof GtpkgError && error.code === code;
 const text = (entry: ReturnType<typeof makeEntry>): string => entry.fields.toString();
 
 describe('index entries', () => {
   test('an entry is the control paragraph and the pin, in a fixed order', () => {
     const entry = makeEntry('hello', '2.10-3', signer);
-    assert.deepEqual([...entry.fields.entries()].map(([name]) => name), [
-      'Package', 'Version', 'Architecture', 'Maintainer', 'Description', 'Core', 'Core-Size', 'Tag', 'Tree-SHA256', 'Signer',
-    ]);
+    assert.deepEqual(
+      [...entry.fields.entries()].map(([name]) => name),
+      [
+        'Package',
+        'Version',
+        'Architecture',
+        'Maintainer',
+        'Description',
+        'Core',
+        'Core-Size',
+        'Tag',
+        'Tree-SHA256',
+        'Signer',
+      ],
+    );
     assert.equal(entry.control.fields.has('Core'), false);
     assert.equal(entry.control.summary, 'the hello package');
     assert.equal(entry.pin.core.byteLength, 1005);
@@ -49,11 +64,19 @@ describe('index entries', () => {
 });
 
 describe('shards', () => {
-  const shard = () => formatShard([makeEntry('hello', '2', signer), makeEntry('hello', '1', signer), makeEntry('bye', '1', signer)]);
+  const shard = () =>
+    formatShard([
+      makeEntry('hello', '2', signer),
+      makeEntry('hello', '1', signer),
+      makeEntry('bye', '1', signer),
+    ]);
 
   test('are sorted by name and version, and read back the same', () => {
     const entries = parseShard(shard());
-    assert.deepEqual(entries.map(({ pin }) => `${pin.name} ${pin.version}`), ['bye 1', 'hello 1', 'hello 2']);
+    assert.deepEqual(
+      entries.map(({ pin }) => `${pin.name} ${pin.version}`),
+      ['bye 1', 'hello 1', 'hello 2'],
+    );
     assert.deepEqual(formatShard(entries), shard());
   });
 
@@ -77,7 +100,10 @@ describe('shards', () => {
       'carriage returns': good.replaceAll('\n', '\r\n'),
       'white space': good.replace('Package: aa', 'Package:  aa'),
       'pin fields elsewhere': good.replace(/^(Package: aa\n)([^]*?)(Core: .*\n)/, '$3$1$2'),
-      'lower-case fingerprint': good.replace(/Signer: (\w+)/, (_, fpr: string) => `Signer: ${fpr.toLowerCase()}`),
+      'lower-case fingerprint': good.replace(
+        /Signer: (\w+)/,
+        (_, fpr: string) => `Signer: ${fpr.toLowerCase()}`,
+      ),
       'core key in hex': good.replace(/Core: \S+/, `Core: ${hexKey}`),
       'Core missing': good.replace(/Core: .*\n/, ''),
       'Core-Size zero': good.replace(/Core-Size: .*/, 'Core-Size: 0'),
@@ -89,7 +115,8 @@ describe('shards', () => {
       'field twice': good.replace('Version: 1', 'Version: 1\nVersion: 1'),
     };
     assert.equal(parseShard(Buffer.from(good)).length, 2);
-    for (const [what, bytes] of Object.entries(wrong)) assert.throws(() => parseShard(Buffer.from(bytes)), malformed(), what);
+    for (const [what, bytes] of Object.entries(wrong))
+      assert.throws(() => parseShard(Buffer.from(bytes)), malformed(), what);
     assert.throws(() => parseShard(Buffer.from([0x50, 0x61, 0xff, 0x0a])), malformed());
   });
 
@@ -103,34 +130,54 @@ describe('shards', () => {
   test('property: format and parse undo each other, whatever the order', () => {
     const name = fc.stringMatching(/^[a-z0-9][a-z0-9+.-]{1,12}$/);
     const version = fc.stringMatching(/^([0-9]:)?[0-9][0-9a-z.+~]{0,6}(-[0-9a-z]{1,3})?$/);
-    const line = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((value) => !/\p{C}|\p{Z}/u.test(value));
+    const line = fc
+      .string({ unit: 'grapheme', maxLength: 40 })
+      .filter((value) => !/\p{C}|\p{Z}/u.test(value));
     const release = fc.record({ name, version, homepage: line });
     fc.assert(
-      fc.property(fc.uniqueArray(release, { minLength: 1, maxLength: 8, selector: (r) => `${r.name} ${r.version}` }), (releases) => {
-        const entries = releases.map((r) => makeEntry(r.name, r.version, signer, { fields: r.homepage === '' ? {} : { Homepage: r.homepage } }));
-        const bytes = formatShard(entries);
-        assert.deepEqual(formatShard([...entries].reverse()), bytes);
-        const read = parseShard(bytes);
-        assert.deepEqual(formatShard(read), bytes);
-        assert.deepEqual(read.map((entry) => entry.fields.toString()), [...entries].sort(compareEntries).map((entry) => entry.fields.toString()));
-      }),
+      fc.property(
+        fc.uniqueArray(release, { minLength: 1, maxLength: 8, selector: (r) => `${r.name} ${r.version}` }),
+        (releases) => {
+          const entries = releases.map((r) =>
+            makeEntry(r.name, r.version, signer, {
+              fields: r.homepage === '' ? {} : { Homepage: r.homepage },
+            }),
+          );
+          const bytes = formatShard(entries);
+          assert.deepEqual(formatShard([...entries].reverse()), bytes);
+          const read = parseShard(bytes);
+          assert.deepEqual(formatShard(read), bytes);
+          assert.deepEqual(
+            read.map((entry) => entry.fields.toString()),
+            [...entries].sort(compareEntries).map((entry) => entry.fields.toString()),
+          );
+        },
+      ),
     );
   });
 
   test('property: any bytes either read as a canonical shard or are refused with ENTRY_MALFORMED', () => {
     const good = shard();
     fc.assert(
-      fc.property(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 }), fc.constantFrom('set', 'insert', 'delete'), (at, byte, how) => {
-        const after = how === 'set' || how === 'delete' ? at + 1 : at;
-        const bytes = Buffer.concat([good.subarray(0, at), Buffer.from(how === 'delete' ? [] : [byte]), good.subarray(after)]);
-        try {
-          assert.deepEqual(formatShard(parseShard(bytes)), bytes);
-        } catch (error) {
-          if (!malformed()(error)) throw error;
-        }
-      }),
+      fc.property(
+        fc.nat(good.length - 1),
+        fc.integer({ min: 0, max: 255 }),
+        fc.constantFrom('set', 'insert', 'delete'),
+        (at, byte, how) => {
+          const after = how === 'set' || how === 'delete' ? at + 1 : at;
+          const bytes = Buffer.concat([
+            good.subarray(0, at),
+            Buffer.from(how === 'delete' ? [] : [byte]),
+            good.subarray(after),
+          ]);
+          try {
+            assert.deepEqual(formatShard(parseShard(bytes)), bytes);
+          } catch (error) {
+            if (!malformed()(error)) throw error;
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });
-
 });

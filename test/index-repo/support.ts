@@ -15,7 +15,14 @@ import {
   type Oid,
   type Sha256,
 } from '../../model/index.js';
-import { encodeCommit, encodeTag, hashObject, signCommit, signTag, type GitObject } from '../../git/objects.js';
+import {
+  encodeCommit,
+  encodeTag,
+  hashObject,
+  signCommit,
+  signTag,
+  type GitObject,
+} from '../../git/objects.js';
 import { generateKey, PublicKey, type Signer } from '../../trust/index.js';
 import { entryFrom, type IndexEntry, type LogWriter } from '../../index-repo/index.js';
 import {
@@ -35,7 +42,10 @@ export interface TestSigner extends Signer {
 }
 
 /** A key of its own for each call. */
-export async function makeSigner(name: string, options: { expiresIn?: number; date?: Date } = {}): Promise<TestSigner> {
+export async function makeSigner(
+  name: string,
+  options: { expiresIn?: number; date?: Date } = {},
+): Promise<TestSigner> {
   const key = await generateKey({ name, email: `${name.toLowerCase()}@example.org`, ...options });
   const signingKeys = await openpgp.readPrivateKey({ armoredKey: key.privateKey });
   return signerOf(signingKeys, await PublicKey.parse(key.publicKey), name);
@@ -62,7 +72,8 @@ export function coreKey(text: string): CoreKey {
   return encodeCoreKey(createHash('sha256').update(text).digest());
 }
 
-const hex = (text: string, length: number): string => createHash('sha512').update(text).digest('hex').slice(0, length);
+const hex = (text: string, length: number): string =>
+  createHash('sha512').update(text).digest('hex').slice(0, length);
 
 /** A control paragraph. */
 export function makeControl(name: string, version: string, fields: Record<string, string> = {}) {
@@ -161,14 +172,23 @@ export class Chain {
     const now = new Date(Math.floor(Date.now() / 1000) * 1000);
     const before = parent?.distribution;
     const distribution: Distribution = {
-      ...(before ?? { name: 'test', suites: ['stable'], architectures: ['amd64'], indexCore: coreKey('log') }),
+      ...(before ?? {
+        name: 'test',
+        suites: ['stable'],
+        architectures: ['amd64'],
+        indexCore: coreKey('log'),
+      }),
       sequence: (before?.sequence ?? 0) + 1,
       date: now,
       validUntil: new Date(now.getTime() + 30 * 86_400_000),
       ...plan.distribution,
     };
     const authorizations: Authorizations = {
-      ...(parent?.authorizations ?? { threshold: 1, since: 1, roots: plan.signers.map((signer) => signer.fingerprint) }),
+      ...(parent?.authorizations ?? {
+        threshold: 1,
+        since: 1,
+        roots: plan.signers.map((signer) => signer.fingerprint),
+      }),
       ...plan.authorizations,
     };
     const keys = plan.keys ?? (parent === undefined ? plan.signers.map((signer) => signer.publicKey) : []);
@@ -178,7 +198,9 @@ export class Chain {
       ...Object.fromEntries(keys.map((key) => [`keys/${key.fingerprint}.asc`, Buffer.from(key.armored)])),
       ...plan.files,
     };
-    const edits = new Map(Object.entries(files).map(([path, body]) => [path, body && this.put('blob', body)]));
+    const edits = new Map(
+      Object.entries(files).map(([path, body]) => [path, body && this.put('blob', body)]),
+    );
     const read = (oid: Oid): GitObject => this.objects.get(oid) as GitObject;
     const tree = (await editTree(read, parent?.tree, edits, this.objects)) as Oid;
     const ids = computeIds(this.objects, new Map());
@@ -194,19 +216,41 @@ export class Chain {
       changes: ['change something'],
     });
     const [first, ...others] = plan.signers;
-    const person = { name: 'Ada', email: 'ada@example.org', time: Math.floor(distribution.date.getTime() / 1000) };
-    const payload = encodeCommit({ tree, parents: parent === undefined ? [] : [parent.oid], author: person, committer: person, message });
-    const signed = plan.unsigned || first === undefined ? payload : signCommit(payload, await first.sign(payload));
+    const person = {
+      name: 'Ada',
+      email: 'ada@example.org',
+      time: Math.floor(distribution.date.getTime() / 1000),
+    };
+    const payload = encodeCommit({
+      tree,
+      parents: parent === undefined ? [] : [parent.oid],
+      author: person,
+      committer: person,
+      message,
+    });
+    const signed =
+      plan.unsigned || first === undefined ? payload : signCommit(payload, await first.sign(payload));
     const body = plan.mangle?.(signed) ?? signed;
     const oid = this.put('commit', body);
-    const commit: ChainCommit = { object: { type: 'commit', body }, oid, tree, sha256: commit256(body), distribution, authorizations };
+    const commit: ChainCommit = {
+      object: { type: 'commit', body },
+      oid,
+      tree,
+      sha256: commit256(body),
+      distribution,
+      authorizations,
+    };
     for (const signer of others) await this.cosign(commit, signer);
     this.commits.push(commit);
     return commit;
   }
 
   /** A co-signature; `claims` may lie. */
-  async cosign(commit: ChainCommit, signer: Signer, claims: { as?: Fingerprint; commit?: Sha256 } = {}): Promise<void> {
+  async cosign(
+    commit: ChainCommit,
+    signer: Signer,
+    claims: { as?: Fingerprint; commit?: Sha256 } = {},
+  ): Promise<void> {
     const { sequence, name } = commit.distribution;
     const tree = /Tree-SHA256: ([0-9a-f]{64})/.exec(commit.object.body.toString())?.[1] as Sha256;
     const payload = encodeTag({

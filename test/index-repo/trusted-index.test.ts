@@ -23,7 +23,9 @@ let eve: TestSigner;
 let eva: TestSigner;
 
 before(async () => {
-  [ada, bob, eve, eva] = (await Promise.all(['Ada', 'Bob', 'Eve', 'Eva'].map((name) => makeSigner(name)))) as [TestSigner, TestSigner, TestSigner, TestSigner];
+  [ada, bob, eve, eva] = (await Promise.all(
+    ['Ada', 'Bob', 'Eve', 'Eva'].map((name) => makeSigner(name)),
+  )) as [TestSigner, TestSigner, TestSigner, TestSigner];
 });
 
 const shard = (version: string): Record<string, Buffer> => ({
@@ -85,7 +87,10 @@ describe('an honest index', () => {
     await chain.commit({ signers: [ada] });
     assert.equal((await restored.update(chain.update())).head?.sequence, 3);
     const lie = { ...state, headSha256: '0'.repeat(64) as Sha256 };
-    await assert.rejects(TrustedIndex.restore(lie, (oid) => chain.objects.get(oid), new Map()), { code: 'INDEX_CORRUPT' });
+    await assert.rejects(
+      TrustedIndex.restore(lie, (oid) => chain.objects.get(oid), new Map()),
+      { code: 'INDEX_CORRUPT' },
+    );
     assert.throws(() => parseState({ ...state, head: 'x' }), { code: 'INDEX_CORRUPT' });
   });
 
@@ -93,7 +98,11 @@ describe('an honest index', () => {
     const chain = new Chain();
     const three = [ada, bob, eve];
     const keys = three.map((signer) => signer.publicKey);
-    const authorizations = { threshold: 2, since: 1, roots: three.map((signer) => signer.fingerprint).sort() };
+    const authorizations = {
+      threshold: 2,
+      since: 1,
+      roots: three.map((signer) => signer.fingerprint).sort(),
+    };
     await chain.commit({ signers: [ada, bob], keys, authorizations });
     await chain.commit({ signers: [eve, ada], files: shard('1') });
     const trusted = await TrustedIndex.start(introduce(authorizations.roots, 2)).update(chain.update());
@@ -106,13 +115,19 @@ describe('an honest index', () => {
     await chain.commit({ signers: [ada], files: shard('3') });
     const tip = below(chain, chain.tip.tree);
     const top = new Map(chain.objects);
-    for (const commit of chain.commits.slice(0, -1)) for (const oid of below(chain, commit.tree)) if (!tip.has(oid) && isSuites(chain, commit.tree, oid)) top.delete(oid);
+    for (const commit of chain.commits.slice(0, -1))
+      for (const oid of below(chain, commit.tree))
+        if (!tip.has(oid) && isSuites(chain, commit.tree, oid)) top.delete(oid);
     assert.ok(top.size < chain.objects.size);
     const update = { ...chain.update(), lookup: (oid: Oid) => top.get(oid), ids: computeIds(top, new Map()) };
     const trusted = await TrustedIndex.start(introduce([ada.fingerprint])).update(update);
     assert.equal(trusted.head?.sequence, 4);
     const less = new Map([...top].filter(([oid]) => !isSuites(chain, chain.tip.tree, oid)));
-    await refused(TrustedIndex.start(introduce([ada.fingerprint])), { ...update, ids: computeIds(less, new Map()) }, 'INDEX_CORRUPT');
+    await refused(
+      TrustedIndex.start(introduce([ada.fingerprint])),
+      { ...update, ids: computeIds(less, new Map()) },
+      'INDEX_CORRUPT',
+    );
   });
 });
 
@@ -126,7 +141,9 @@ function below(chain: Chain, tree: Oid): Set<Oid> {
 }
 
 function isSuites(chain: Chain, tree: Oid, oid: Oid): boolean {
-  const suites = parseTree(chain.objects.get(tree)?.body ?? Buffer.alloc(0)).find((entry) => entry.name === 'suites');
+  const suites = parseTree(chain.objects.get(tree)?.body ?? Buffer.alloc(0)).find(
+    (entry) => entry.name === 'suites',
+  );
   return suites !== undefined && below(chain, suites.oid).has(oid);
 }
 
@@ -153,7 +170,11 @@ describe('signatures', () => {
 
   test('commit authorised only in itself', async () => {
     const { chain, trusted } = await honest();
-    await chain.commit({ signers: [eve], keys: [eve.publicKey], authorizations: { roots: [eve.fingerprint], since: 3 } });
+    await chain.commit({
+      signers: [eve],
+      keys: [eve.publicKey],
+      authorizations: { roots: [eve.fingerprint], since: 3 },
+    });
     await refused(trusted, chain.update(), 'SIGNER_UNKNOWN');
   });
 
@@ -161,11 +182,16 @@ describe('signatures', () => {
     const { chain, trusted } = await honest();
     const other = chain.branch();
     await other.commit({ signers: [ada], files: shard('2') });
-    const signature = /gpgsig [^]*?-----END PGP SIGNATURE-----\n/.exec(other.tip.object.body.toString('latin1'))?.[0] ?? '';
+    const signature =
+      /gpgsig [^]*?-----END PGP SIGNATURE-----\n/.exec(other.tip.object.body.toString('latin1'))?.[0] ?? '';
     await chain.commit({
       signers: [ada],
       files: shard('666'),
-      mangle: (body) => Buffer.from(body.toString('latin1').replace(/gpgsig [^]*?-----END PGP SIGNATURE-----\n/, () => signature), 'latin1'),
+      mangle: (body) =>
+        Buffer.from(
+          body.toString('latin1').replace(/gpgsig [^]*?-----END PGP SIGNATURE-----\n/, () => signature),
+          'latin1',
+        ),
     });
     await refused(trusted, chain.update(), 'SIGNATURE_BAD');
   });
@@ -179,7 +205,10 @@ describe('signatures', () => {
         const evil = Buffer.from(body);
         evil[at] = (evil[at] ?? 0) ^ flip;
         const update = { ...chain.update(), commits: [{ type: 'commit' as const, body: evil }] };
-        await assert.rejects(trusted.update(update), (error) => error instanceof GtpkgError && error.exit === 5);
+        await assert.rejects(
+          trusted.update(update),
+          (error) => error instanceof GtpkgError && error.exit === 5,
+        );
       }),
       { numRuns: 60 },
     );
@@ -189,7 +218,10 @@ describe('signatures', () => {
   test('key expired: its new head is refused, the commits it signed before stay good', async () => {
     const start = Date.now() - 20 * DAY;
     const old = await makeSigner('Old', { date: seconds(start), expiresIn: (10 * DAY) / 1000 });
-    const dates = (day: number) => ({ date: seconds(start + day * DAY), validUntil: seconds(start + 60 * DAY) });
+    const dates = (day: number) => ({
+      date: seconds(start + day * DAY),
+      validUntil: seconds(start + 60 * DAY),
+    });
     const chain = new Chain();
     await chain.commit({ signers: [old.at(seconds(start + DAY))], distribution: dates(1) });
     const start1 = TrustedIndex.start(introduce([old.fingerprint]));
@@ -204,7 +236,10 @@ describe('signatures', () => {
     });
     await chain.commit({ signers: [bob], distribution: dates(15) });
     assert.equal((await trusted.update(chain.update())).head?.sequence, 3);
-    assert.equal((await TrustedIndex.start(introduce([old.fingerprint])).update(chain.update())).head?.sequence, 3);
+    assert.equal(
+      (await TrustedIndex.start(introduce([old.fingerprint])).update(chain.update())).head?.sequence,
+      3,
+    );
     // but who holds the expired key cannot go back in time past a parent that is younger than its end
     const evil = chain.branch(1);
     await evil.commit({ signers: [old.at(seconds(start + 9 * DAY))], distribution: dates(9) });
@@ -233,9 +268,20 @@ describe('thresholds', () => {
   async function twoOfThree(): Promise<{ chain: Chain; trusted: TrustedIndex }> {
     const chain = new Chain();
     const three = [ada, bob, eve];
-    const authorizations = { threshold: 2, since: 1, roots: three.map((signer) => signer.fingerprint).sort() };
-    await chain.commit({ signers: [ada, bob], keys: three.map((signer) => signer.publicKey), authorizations });
-    return { chain, trusted: await TrustedIndex.start(introduce(authorizations.roots, 2)).update(chain.update()) };
+    const authorizations = {
+      threshold: 2,
+      since: 1,
+      roots: three.map((signer) => signer.fingerprint).sort(),
+    };
+    await chain.commit({
+      signers: [ada, bob],
+      keys: three.map((signer) => signer.publicKey),
+      authorizations,
+    });
+    return {
+      chain,
+      trusted: await TrustedIndex.start(introduce(authorizations.roots, 2)).update(chain.update()),
+    };
   }
 
   test('threshold not met', async () => {
@@ -292,7 +338,13 @@ describe('thresholds', () => {
       sign: async (bytes: Uint8Array) => {
         const message = await openpgp.createMessage({ binary: bytes });
         const signingKeyIDs = subkey === undefined ? [] : [subkey.getKeyID()];
-        return openpgp.sign({ message, signingKeys: secret.privateKey, signingKeyIDs, detached: true, format: 'armored' });
+        return openpgp.sign({
+          message,
+          signingKeys: secret.privateKey,
+          signingKeyIDs,
+          detached: true,
+          format: 'armored',
+        });
       },
     });
     const authorizations = { threshold: 2, since: 1, roots: [...roots].sort() };
@@ -306,10 +358,16 @@ describe('thresholds', () => {
 });
 
 describe('change of roots', () => {
-  const rotation = (since: number) => ({ keys: [bob.publicKey], authorizations: { roots: [bob.fingerprint], since } });
+  const rotation = (since: number) => ({
+    keys: [bob.publicKey],
+    authorizations: { roots: [bob.fingerprint], since },
+  });
 
   test('by the old threshold and the new one, committed by either side', async () => {
-    for (const signers of [[ada, bob], [bob, ada]]) {
+    for (const signers of [
+      [ada, bob],
+      [bob, ada],
+    ]) {
       const { chain, trusted } = await honest();
       await chain.commit({ signers, ...rotation(3) });
       const next = await trusted.update(chain.update());
@@ -317,7 +375,10 @@ describe('change of roots', () => {
       await chain.commit({ signers: [bob] });
       assert.equal((await next.update(chain.update())).head?.sequence, 4);
       // a new client with the old introduction follows
-      assert.equal((await TrustedIndex.start(introduce([ada.fingerprint])).update(chain.update())).head?.sequence, 4);
+      assert.equal(
+        (await TrustedIndex.start(introduce([ada.fingerprint])).update(chain.update())).head?.sequence,
+        4,
+      );
       // one with the new introduction begins at the change
       const late = chain.update({ commits: chain.commits.slice(2) });
       assert.equal((await TrustedIndex.start(introduce([bob.fingerprint])).update(late)).head?.sequence, 4);
@@ -339,7 +400,11 @@ describe('change of roots', () => {
     const authorizations = { threshold: 2, since: 1, roots: [ada.fingerprint, eve.fingerprint].sort() };
     await chain.commit({ signers: [ada, eve], keys, authorizations });
     const trusted = await TrustedIndex.start(introduce(authorizations.roots, 2)).update(chain.update());
-    await chain.commit({ signers: [ada, bob], keys: [bob.publicKey], authorizations: { roots: [bob.fingerprint], threshold: 1, since: 2 } });
+    await chain.commit({
+      signers: [ada, bob],
+      keys: [bob.publicKey],
+      authorizations: { roots: [bob.fingerprint], threshold: 1, since: 2 },
+    });
     await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
   });
 
@@ -348,9 +413,15 @@ describe('change of roots', () => {
     await chain.commit({ signers: [ada], ...rotation(3) });
     await refused(trusted, chain.update(), 'SIGNER_UNKNOWN');
     const raised = (await honest()).chain;
-    await raised.commit({ signers: [ada], keys: [bob.publicKey], authorizations: { roots: [ada.fingerprint, bob.fingerprint].sort(), threshold: 2, since: 3 } });
+    await raised.commit({
+      signers: [ada],
+      keys: [bob.publicKey],
+      authorizations: { roots: [ada.fingerprint, bob.fingerprint].sort(), threshold: 2, since: 3 },
+    });
     await refused(trusted, raised.update({ commits: raised.commits.slice(2) }), 'INDEX_NOT_DESCENDANT');
-    const own = await TrustedIndex.start(introduce([ada.fingerprint])).update(raised.update({ commits: raised.commits.slice(0, 2) }));
+    const own = await TrustedIndex.start(introduce([ada.fingerprint])).update(
+      raised.update({ commits: raised.commits.slice(0, 2) }),
+    );
     await refused(own, raised.update(), 'THRESHOLD_NOT_MET');
   });
 
@@ -378,9 +449,13 @@ describe('change of roots', () => {
     await refused(trusted, chain.update(), 'INDEX_MALFORMED');
     const noise = (await honest()).chain;
     await noise.commit({ signers: [ada], files: { [`keys/${eve.fingerprint}.asc`]: Buffer.from('no key') } });
-    const own = await TrustedIndex.start(introduce([ada.fingerprint])).update(noise.update({ commits: noise.commits.slice(0, 2) }));
+    const own = await TrustedIndex.start(introduce([ada.fingerprint])).update(
+      noise.update({ commits: noise.commits.slice(0, 2) }),
+    );
     await refused(own, noise.update(), 'KEY_MALFORMED');
-    const none = await TrustedIndex.start(introduce([ada.fingerprint])).update(missing.update({ commits: missing.commits.slice(0, 2) }));
+    const none = await TrustedIndex.start(introduce([ada.fingerprint])).update(
+      missing.update({ commits: missing.commits.slice(0, 2) }),
+    );
     await refused(none, missing.update(), 'INDEX_MALFORMED');
   });
 });
@@ -389,19 +464,31 @@ describe('introductions', () => {
   test('wrong fingerprint', async () => {
     const { chain } = await honest();
     await refused(TrustedIndex.start(introduce([eve.fingerprint])), chain.update(), 'INTRODUCTION_MISMATCH');
-    await refused(TrustedIndex.start(introduce([ada.fingerprint, eve.fingerprint])), chain.update(), 'INTRODUCTION_MISMATCH');
+    await refused(
+      TrustedIndex.start(introduce([ada.fingerprint, eve.fingerprint])),
+      chain.update(),
+      'INTRODUCTION_MISMATCH',
+    );
   });
 
   test('another threshold than the index has', async () => {
     const chain = new Chain();
     const authorizations = { threshold: 1, since: 1, roots: [ada.fingerprint, bob.fingerprint].sort() };
     await chain.commit({ signers: [ada, bob], authorizations });
-    await refused(TrustedIndex.start(introduce(authorizations.roots, 2)), chain.update(), 'INTRODUCTION_MISMATCH');
+    await refused(
+      TrustedIndex.start(introduce(authorizations.roots, 2)),
+      chain.update(),
+      'INTRODUCTION_MISMATCH',
+    );
   });
 
   test('an index that names the introduced root but is signed by another', async () => {
     const chain = new Chain();
-    await chain.commit({ signers: [eve], keys: [ada.publicKey, eve.publicKey], authorizations: { roots: [ada.fingerprint] } });
+    await chain.commit({
+      signers: [eve],
+      keys: [ada.publicKey, eve.publicKey],
+      authorizations: { roots: [ada.fingerprint] },
+    });
     await refused(TrustedIndex.start(introduce([ada.fingerprint])), chain.update(), 'SIGNER_UNKNOWN');
   });
 
@@ -409,7 +496,11 @@ describe('introductions', () => {
     const chain = new Chain();
     const authorizations = { threshold: 2, since: 1, roots: [ada.fingerprint, bob.fingerprint].sort() };
     await chain.commit({ signers: [ada], keys: [ada.publicKey, bob.publicKey], authorizations });
-    await refused(TrustedIndex.start(introduce(authorizations.roots, 2)), chain.update(), 'THRESHOLD_NOT_MET');
+    await refused(
+      TrustedIndex.start(introduce(authorizations.roots, 2)),
+      chain.update(),
+      'THRESHOLD_NOT_MET',
+    );
   });
 
   test('a first commit whose number is not 1', async () => {
@@ -425,7 +516,10 @@ describe('time', () => {
     await chain.commit({ signers: [ada] });
     const end = chain.tip.distribution.validUntil.getTime();
     await refused(trusted, chain.update({ now: new Date(end + limits.CLOCK_SKEW + 1) }), 'INDEX_EXPIRED');
-    assert.equal((await trusted.update(chain.update({ now: new Date(end + limits.CLOCK_SKEW) }))).head?.sequence, 3);
+    assert.equal(
+      (await trusted.update(chain.update({ now: new Date(end + limits.CLOCK_SKEW) }))).head?.sequence,
+      3,
+    );
   });
 
   test('expired snapshot: what is trusted stays trusted, but is not to be used', async () => {
@@ -447,7 +541,10 @@ describe('time', () => {
   test('dated in the future', async () => {
     const { chain, trusted } = await honest();
     const date = seconds(Date.now() + limits.CLOCK_SKEW + 60_000);
-    await chain.commit({ signers: [ada], distribution: { date, validUntil: new Date(date.getTime() + DAY) } });
+    await chain.commit({
+      signers: [ada],
+      distribution: { date, validUntil: new Date(date.getTime() + DAY) },
+    });
     await refused(trusted, chain.update(), 'INDEX_FUTURE');
   });
 });
@@ -487,7 +584,11 @@ describe('lineage', () => {
     const { chain, trusted } = await honest();
     const second = chain.branch(1);
     await second.commit({ signers: [ada], files: shard('666') });
-    const error = await refused(trusted, { ...second.update(), lookup: (oid) => second.objects.get(oid) ?? chain.objects.get(oid) }, 'INDEX_EQUIVOCATION');
+    const error = await refused(
+      trusted,
+      { ...second.update(), lookup: (oid) => second.objects.get(oid) ?? chain.objects.get(oid) },
+      'INDEX_EQUIVOCATION',
+    );
     assert.equal(error.data['sequence'], 2);
     assert.equal(error.data['known'], chain.tip.oid);
     assert.equal(error.data['offered'], second.tip.oid);
@@ -497,7 +598,10 @@ describe('lineage', () => {
     await chain.commit({ signers: [ada] });
     const next = await trusted.update(chain.update());
     const both = (oid: Oid) => second.objects.get(oid) ?? chain.objects.get(oid);
-    assert.equal((await refused(next, { ...second.update(), lookup: both }, 'INDEX_EQUIVOCATION')).data['sequence'], 2);
+    assert.equal(
+      (await refused(next, { ...second.update(), lookup: both }, 'INDEX_EQUIVOCATION')).data['sequence'],
+      2,
+    );
   });
 
   test('equivocation from the first commit on', async () => {
@@ -505,7 +609,10 @@ describe('lineage', () => {
     const second = new Chain();
     await second.commit({ signers: [ada], distribution: { suites: ['other'] } });
     const lookup = (oid: Oid) => second.objects.get(oid) ?? chain.objects.get(oid);
-    assert.equal((await refused(trusted, { ...second.update(), lookup }, 'INDEX_EQUIVOCATION')).data['sequence'], 1);
+    assert.equal(
+      (await refused(trusted, { ...second.update(), lookup }, 'INDEX_EQUIVOCATION')).data['sequence'],
+      1,
+    );
   });
 
   test('numbers that stand still, jump (fast-forward) or fall', async () => {
@@ -532,7 +639,10 @@ describe('lineage', () => {
 describe('trees', () => {
   test('mix-and-match: the tree of another signed commit', async () => {
     const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada], message: { tree: /Tree-SHA256: (\w+)/.exec(chain.tip.object.body.toString())?.[1] as Sha256 } });
+    await chain.commit({
+      signers: [ada],
+      message: { tree: /Tree-SHA256: (\w+)/.exec(chain.tip.object.body.toString())?.[1] as Sha256 },
+    });
     await refused(trusted, chain.update(), 'INDEX_CORRUPT');
   });
 
@@ -549,18 +659,34 @@ describe('trees', () => {
   test('tampered distribution, authorizations, key or tree behind an unchanged SHA-1 id', async () => {
     for (const name of ['distribution', 'authorizations', 'keys', 'suites']) {
       const { chain } = await honest();
-      const entry = parseTree(chain.objects.get(chain.tip.tree)?.body ?? Buffer.alloc(0)).find((one) => one.name === name);
+      const entry = parseTree(chain.objects.get(chain.tip.tree)?.body ?? Buffer.alloc(0)).find(
+        (one) => one.name === name,
+      );
       assert.ok(entry);
       const object = chain.objects.get(entry.oid);
       assert.ok(object);
       const body =
         object.type === 'tree'
-          ? encodeTree(parseTree(object.body).map((one) => ({ ...one, oid: chain.put(one.mode === '40000' ? 'tree' : 'blob', Buffer.alloc(0)) })))
-          : Buffer.from(object.body.toString().replace('Threshold: 1', 'Threshold: 1\nX: y').replace('Suites: stable', 'Suites: stable evil'));
+          ? encodeTree(
+              parseTree(object.body).map((one) => ({
+                ...one,
+                oid: chain.put(one.mode === '40000' ? 'tree' : 'blob', Buffer.alloc(0)),
+              })),
+            )
+          : Buffer.from(
+              object.body
+                .toString()
+                .replace('Threshold: 1', 'Threshold: 1\nX: y')
+                .replace('Suites: stable', 'Suites: stable evil'),
+            );
       chain.objects.set(entry.oid, { type: object.type, body });
       const start = TrustedIndex.start(introduce([ada.fingerprint]));
       const state = JSON.stringify(start);
-      await assert.rejects(start.update(chain.update()), (error) => error instanceof GtpkgError && error.exit === 5, name);
+      await assert.rejects(
+        start.update(chain.update()),
+        (error) => error instanceof GtpkgError && error.exit === 5,
+        name,
+      );
       assert.equal(JSON.stringify(start), state);
     }
   });
@@ -571,13 +697,22 @@ describe('trees', () => {
     for (const entry of parseTree(chain.objects.get(chain.tip.tree)?.body ?? Buffer.alloc(0))) {
       const objects = new Map(chain.objects);
       objects.delete(entry.oid);
-      const update = { ...chain.update(), lookup: (oid: Oid) => objects.get(oid), ids: computeIds(objects, new Map()) };
+      const update = {
+        ...chain.update(),
+        lookup: (oid: Oid) => objects.get(oid),
+        ids: computeIds(objects, new Map()),
+      };
       await refused(start, update, 'INDEX_CORRUPT');
     }
   });
 
   test('something at the top that does not belong there', async () => {
-    for (const files of [{ extra: Buffer.from('x') }, { 'policy/x': Buffer.from('x') }, { 'keys/x.asc': Buffer.from('x') }, { 'keys/sub/x': Buffer.from('x') }]) {
+    for (const files of [
+      { extra: Buffer.from('x') },
+      { 'policy/x': Buffer.from('x') },
+      { 'keys/x.asc': Buffer.from('x') },
+      { 'keys/sub/x': Buffer.from('x') },
+    ]) {
       const { chain, trusted } = await honest();
       await chain.commit({ signers: [ada], files });
       await refused(trusted, chain.update(), 'INDEX_MALFORMED');
@@ -586,7 +721,14 @@ describe('trees', () => {
 
   test('malformed distribution and authorizations', async () => {
     const { chain, trusted } = await honest();
-    const distribution = chain.objects.get(parseTree(chain.objects.get(chain.tip.tree)?.body ?? Buffer.alloc(0)).find((one) => one.name === 'distribution')?.oid as Oid)?.body.toString() ?? '';
+    const distribution =
+      chain.objects
+        .get(
+          parseTree(chain.objects.get(chain.tip.tree)?.body ?? Buffer.alloc(0)).find(
+            (one) => one.name === 'distribution',
+          )?.oid as Oid,
+        )
+        ?.body.toString() ?? '';
     const broken: Record<string, [string, string][]> = {
       distribution: [
         ['Format: gtpkg-index 1', 'Format: gtpkg-index 2'],
@@ -602,18 +744,33 @@ describe('trees', () => {
     };
     for (const [from, to] of broken['distribution'] ?? []) {
       const evil = chain.branch();
-      const text = distribution.replace('Sequence: 2', 'Sequence: 3').replace(from.replace('2', '3'), to).replace(from, to);
+      const text = distribution
+        .replace('Sequence: 2', 'Sequence: 3')
+        .replace(from.replace('2', '3'), to)
+        .replace(from, to);
       await evil.commit({ signers: [ada], files: { distribution: Buffer.from(text) } });
       await refused(trusted, evil.update(), 'INDEX_MALFORMED');
     }
-    for (const text of ['', 'Format: gtpkg-authorizations 1\n', `Format: gtpkg-authorizations 1\nThreshold: 0\nSince: 1\nRoots:\n ${ada.fingerprint}\n`, 'x'.repeat(limits.MAX_INDEX_FILE + 1)]) {
+    for (const text of [
+      '',
+      'Format: gtpkg-authorizations 1\n',
+      `Format: gtpkg-authorizations 1\nThreshold: 0\nSince: 1\nRoots:\n ${ada.fingerprint}\n`,
+      'x'.repeat(limits.MAX_INDEX_FILE + 1),
+    ]) {
       const evil = chain.branch();
       await evil.commit({ signers: [ada], files: { authorizations: Buffer.from(text) } });
       await refused(trusted, evil.update(), text.length > 1000 ? 'LIMIT_EXCEEDED' : 'INDEX_MALFORMED');
     }
     const twice = chain.branch();
     const roots = `\n ${ada.fingerprint}\n ${ada.fingerprint}`;
-    await twice.commit({ signers: [ada], files: { authorizations: Buffer.from(`Format: gtpkg-authorizations 1\nThreshold: 2\nSince: 1\nRoots:${roots}\n`) } });
+    await twice.commit({
+      signers: [ada],
+      files: {
+        authorizations: Buffer.from(
+          `Format: gtpkg-authorizations 1\nThreshold: 2\nSince: 1\nRoots:${roots}\n`,
+        ),
+      },
+    });
     await refused(trusted, twice.update(), 'INDEX_MALFORMED');
   });
 
@@ -634,7 +791,11 @@ describe('forks', () => {
       signers: [bob],
       keys: [bob.publicKey],
       authorizations: { roots: [bob.fingerprint], since: 3 },
-      distribution: { name: 'fork', forkedFrom: `gtpkg://${chain.tip.distribution.indexCore}#${ada.fingerprint}`, forkedCommit: parent },
+      distribution: {
+        name: 'fork',
+        forkedFrom: `gtpkg://${chain.tip.distribution.indexCore}#${ada.fingerprint}`,
+        forkedCommit: parent,
+      },
     });
     await chain.commit({ signers: [bob], files: shard('2') });
     return { chain, upstream: trusted };
@@ -642,7 +803,9 @@ describe('forks', () => {
 
   test('a new client needs the fork’s introduction only', async () => {
     const { chain } = await forked();
-    const trusted = await TrustedIndex.start(introduce([bob.fingerprint])).update(chain.update({ commits: chain.commits.slice(2) }));
+    const trusted = await TrustedIndex.start(introduce([bob.fingerprint])).update(
+      chain.update({ commits: chain.commits.slice(2) }),
+    );
     assert.equal(trusted.head?.name, 'fork');
     assert.equal(trusted.head?.sequence, 4);
     assert.equal(trusted.head?.anchor, chain.commits[2]?.oid);
@@ -656,7 +819,9 @@ describe('forks', () => {
 
   test('a client of the fork does not follow upstream', async () => {
     const { chain } = await forked();
-    const trusted = await TrustedIndex.start(introduce([bob.fingerprint])).update(chain.update({ commits: chain.commits.slice(2) }));
+    const trusted = await TrustedIndex.start(introduce([bob.fingerprint])).update(
+      chain.update({ commits: chain.commits.slice(2) }),
+    );
     const upstream = chain.branch(2);
     await upstream.commit({ signers: [ada] });
     await refused(trusted, upstream.update(), 'INDEX_NOT_DESCENDANT');
