@@ -3,7 +3,7 @@
  */
 import { run } from '@oclif/core/run';
 import { fileURLToPath } from 'node:url';
-import { exitStatus, reportFailure } from './render/failure.js';
+import { reportFailure } from './render/failure.js';
 
 /** A reader that went away (`gtpkg list | head`) is no failure. */
 function quietBrokenPipe(): void {
@@ -23,7 +23,6 @@ export async function main(argv: string[], root: URL): Promise<void> {
   try {
     await run(argv, { root: fileURLToPath(root) });
   } catch (error) {
-    reportFailure(error, argv.includes('--json'));
-    process.exitCode = exitStatus(error);
+    process.exitCode = await reportFailure(error, argv.includes('--json'));
   }
 }

@@ -2,11 +2,15 @@
  * A failure as a person reads it (stderr), or as a program does (`--json`, stdout).
  */
 import pc from 'picocolors';
-import { EXIT, GtpkgError, printable } from '../../model/index.js';
+import { GtpkgError, printable, systemCode } from '../../model/index.js';
+import { systemFailure } from '../files.js';
 
 interface OclifError extends Error {
   readonly oclif?: { readonly exit?: number };
   readonly code?: string;
+  /** of NonExistentFlagsError: what was typed, and what there is */
+  readonly flags?: readonly string[];
+  readonly parse?: { readonly input?: { readonly flags?: Readonly<Record<string, unknown>> } };
 }
 
 function isUsage(error: unknown): error is OclifError {
@@ -17,16 +21,18 @@ function isUsage(error: unknown): error is OclifError {
   );
 }
 
-/** The exit status that `docs/cli/README.md` promises for this failure. */
-export function exitStatus(error: unknown): number {
-  if (error instanceof GtpkgError) return error.exit;
-  if (error instanceof Error && (error as OclifError).code === 'EEXIT')
-    return (error as OclifError).oclif?.exit ?? 0;
-  return isUsage(error) ? EXIT.usage : EXIT.internal;
+async function usageHint({ flags = [], parse }: OclifError): Promise<string> {
+  const known = Object.keys(parse?.input?.flags ?? {});
+  if (flags[0] !== undefined && known.length > 0) {
+    const { nearestFlag } = await import('../not-found.js');
+    const meant = nearestFlag(flags[0], known);
+    if (meant !== undefined) return `Did you mean ${meant}?`;
+  }
+  return 'gtpkg COMMAND --help shows what the command takes.';
 }
 
-/** Failures of the parser and the unforeseen, in the one shape that is printed. */
-export function asGtpkgError(error: unknown): GtpkgError {
+/** Failures of the parser, of the system and the unforeseen, in the one shape that is printed. */
+export async function asGtpkgError(error: unknown): Promise<GtpkgError> {
   if (error instanceof GtpkgError) return error;
   if (isUsage(error)) {
     const lines = error.message.split('\n').map((line) => line.trim());
@@ -35,27 +41,40 @@ export function asGtpkgError(error: unknown): GtpkgError {
         line !== '' && line !== 'See more help with --help' && line !== 'The following errors occurred:',
     );
     return new GtpkgError('USAGE', told.join('; ') || 'the command line is wrong', {
-      hint: 'gtpkg COMMAND --help shows what the command takes.',
+      hint: await usageHint(error),
       cause: error,
     });
   }
+  // a full or read-only disk is no bug, wherever it was met
+  const system = systemCode(error) === undefined ? error : systemFailure(error, pathOf(error));
+  if (system instanceof GtpkgError) return system;
   return new GtpkgError('INTERNAL', error instanceof Error ? error.message : String(error), {
     hint: 'This is a bug in gtpkg: please report it with the lines above (GTPKG_DEBUG=1 prints the stack).',
     cause: error,
   });
 }
 
-/** Prints a failure once. Exits asked for by the parser (`--help`) print nothing. */
-export function reportFailure(error: unknown, json: boolean): void {
-  if (error instanceof Error && (error as OclifError).code === 'EEXIT') return;
-  const failure = asGtpkgError(error);
+function pathOf(error: unknown): string {
+  const { path } = error as { path?: unknown };
+  return typeof path === 'string' ? path : 'a file';
+}
+
+/**
+ * Prints a failure once, and gives the exit status that `docs/cli/README.md` promises for it. Exits asked for by the parser
+ * (`--help`) print nothing.
+ */
+export async function reportFailure(error: unknown, json: boolean): Promise<number> {
+  if (error instanceof Error && (error as OclifError).code === 'EEXIT')
+    return (error as OclifError).oclif?.exit ?? 0;
+  const failure = await asGtpkgError(error);
   if (process.env['GTPKG_DEBUG'] !== undefined) process.stderr.write(`${inspectStack(failure)}\n`);
   if (json) {
     process.stdout.write(`${JSON.stringify({ error: failure })}\n`);
-    return;
+    return failure.exit;
   }
   process.stderr.write(`${pc.red(`error[${failure.code}]`)}: ${printable(failure.message)}\n`);
   if (failure.hint !== undefined) process.stderr.write(`  ${pc.dim('next:')} ${printable(failure.hint)}\n`);
+  return failure.exit;
 }
 
 function inspectStack(error: unknown): string {
