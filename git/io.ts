@@ -3,6 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { GtpkgError, systemCode, type ErrorCode } from '../model/index.js';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -42,7 +43,8 @@ export async function writeAtomically<T>(
   write: (handle: FileHandle) => Promise<T>,
   mode = 0o644,
 ): Promise<T> {
-  const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  // the prefix lets git gc remove what a killed process leaves among its packs
+  const draft = join(dirname(path), `tmp_${randomBytes(8).toString('hex')}`);
   return withIo(`Cannot write ${path}`, async () => {
     const handle = await open(draft, 'wx', mode);
     try {

@@ -25,6 +25,8 @@ import { compress } from './zstd.js';
 export interface ImageOptions {
   /** zstd level 1..19; default 19. Another level gives another image, and so another core key. */
   readonly level?: number;
+  /** told how many bytes of the payload, before compression, are done */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 type Written = Omit<Section, 'name' | 'offset'>;
@@ -47,9 +49,10 @@ export async function writeImage(
     const claimAt = HEADER_SIZE + git.length;
     const claimLength = signed.release.dataTree === undefined ? 0 : 32;
     const ids = new Map<string, BlobIds>();
-    const raw =
-      tarLength(signed.release.manifest) === 0 ? undefined : payload(repository, signed.release, ids);
-    const tar = await writeSection({ file, at: claimAt + claimLength, raw, level });
+    const total = tarLength(signed.release.manifest);
+    const raw = total === 0 ? undefined : payload(repository, signed.release, ids);
+    const onBytes = (done: number): void => options.onProgress?.(done, total);
+    const tar = await writeSection({ file, at: claimAt + claimLength, raw, level, onBytes });
     const tree256 = await writeSection({ file, at: claimAt, raw: [claim(signed, ids)] });
     const header = encodeHeader({ git, tree256, payload: tar });
     await file.write(header, 0, header.length, 0);
@@ -132,15 +135,17 @@ interface SectionWork {
   readonly raw: AsyncIterable<Buffer> | Iterable<Buffer> | undefined;
   /** not compressed when undefined */
   readonly level?: number;
+  readonly onBytes?: (done: number) => void;
 }
 
-async function writeSection({ file, at, raw, level }: SectionWork): Promise<Written> {
+async function writeSection({ file, at, raw, level, onBytes }: SectionWork): Promise<Written> {
   const hash = createHash('sha256');
   let length = 0;
   let rawLength = 0;
   const counted = async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of raw ?? []) {
       rawLength += chunk.length;
+      onBytes?.(rawLength);
       yield chunk;
     }
   };

@@ -18,6 +18,7 @@ export class Spool {
   readonly #dir: string;
   readonly #file: FileHandle;
   #size = 0;
+  #closed = false;
 
   private constructor(dir: string, file: FileHandle) {
     this.#dir = dir;
@@ -59,7 +60,10 @@ export class Spool {
     });
   }
 
+  /** Removes the file; a second call does nothing. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     await this.#file.close();
     await rm(this.#dir, { recursive: true, force: true });
   }

@@ -45,6 +45,8 @@ export async function* compress(
       if (block.length === 0) break;
       const out = await compressor.push(block);
       if (out.length > 0) yield out;
+      // a block at level 19 takes a tenth of a second of this thread: let others in between
+      await new Promise((resolve) => setImmediate(resolve));
     }
     yield await compressor.end();
   } finally {
