@@ -68,14 +68,19 @@ function self(): Holder {
   };
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
+  return true;
+}
+
 function isAlive(holder: Holder, me: Holder): boolean {
   if (holder.host === me.host && holder.boot !== me.boot) return false;
   if (holder.host !== me.host || holder.space !== me.space) return true;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if (systemCode(error) === 'ESRCH') return false;
-  }
+  if (!isRunning(holder.pid)) return false;
   return holder.start === '' || startTime(holder.pid) === holder.start;
 }
 
@@ -99,7 +104,7 @@ function holderOf(disk: Disk, path: string): Holder | 'torn' | undefined {
 
 // Writes the lock file complete, or reports that one is there.
 function tryCreate(disk: Disk, path: string, me: Holder): boolean {
-  const draft = `${path}.new-${me.token}`;
+  const draft = `${path}.new-${me.pid}-${me.token}`;
   const text = Buffer.from(`${JSON.stringify(me)}\n`);
   try {
     disk.create(draft, text);
@@ -127,7 +132,10 @@ export function sweepLocks(disk: Disk, lock: string): void {
     if (!name.startsWith(`${lock.slice(cut + 1)}.`)) continue;
     const path = `${lock.slice(0, cut)}/${name}`;
     const holder = holderOf(disk, path);
-    if (holder !== undefined && holder !== 'torn' && !isAlive(holder, me)) disk.unlink(path);
+    // a draft whose writer was killed may be empty: its name says whose it is
+    const writer = Number(/\.new-(\d+)-/.exec(name)?.[1] ?? 0);
+    const isDead = holder === 'torn' ? writer > 0 && !isRunning(writer) : holder !== undefined && !isAlive(holder, me);
+    if (isDead) disk.unlink(path);
   }
 }
 

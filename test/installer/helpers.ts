@@ -1,4 +1,5 @@
 /** Made-up releases, throw-away roots, and pictures of what is on a disk. */
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -136,7 +137,15 @@ export function tempDir(t: Cleaner, where: 'memory' | 'disk' = 'memory'): string
     base = tmpdir();
   }
   const dir = fs.mkdtempSync(join(base, 'gtpkg-installer-'));
-  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  t.after(() => {
+    try {
+      fs.rmSync(dir, { recursive: true, force: true });
+    } catch {
+      // a test mounted a file system on it, which is let go only after this
+      spawnSync('umount', ['-l', dir]);
+      fs.rmSync(dir, { recursive: true, force: true });
+    }
+  });
   return dir;
 }
 
@@ -214,6 +223,25 @@ export function wholeState(dir: string): Record<string, string> {
   for (const name of fs.readdirSync(join(state, 'scripts'))) all[`SCRIPTS ${name}`] = fs.readdirSync(join(state, 'scripts', name)).join(' ');
   all['HISTORY'] = fs.readdirSync(join(state, 'history')).sort().join(' ');
   return all;
+}
+
+/** A copy of a tree with modes, times, links and hard links. */
+export function copyTree(from: string, to: string): void {
+  const inodes = new Map<number, string>();
+  const copy = (source: string, target: string): void => {
+    const stats = fs.lstatSync(source);
+    const other = inodes.get(stats.ino);
+    if (stats.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(source), target);
+    else if (stats.isDirectory()) {
+      fs.mkdirSync(target, { recursive: true });
+      for (const name of fs.readdirSync(source)) copy(join(source, name), join(target, name));
+    } else if (other !== undefined) fs.linkSync(other, target);
+    else fs.copyFileSync(source, target);
+    if (stats.nlink > 1) inodes.set(stats.ino, target);
+    if (!stats.isSymbolicLink()) fs.chmodSync(target, stats.mode & 0o7777);
+    fs.lutimesSync(target, stats.atimeMs / 1000, stats.mtimeMs / 1000);
+  };
+  copy(from, to);
 }
 
 /** For assert.rejects: a GtpkgError of that code. */

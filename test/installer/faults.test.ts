@@ -1,0 +1,211 @@
+/** Full disks, failing disks, read-only disks, other people's directories: an error that says so, and the old state. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { GtpkgError } from '../../model/errors.js';
+import { silent } from '../../model/events.js';
+import { openRoot, readStatus, verifyRoot, type StepHook } from '../../installer/index.js';
+import { diskError } from '../../installer/disk-error.js';
+import { prepare, SCENARIOS, stepsOf } from './scenarios.js';
+import * as h from './helpers.js';
+
+interface Context {
+  after(fn: () => void): void;
+}
+
+/** A file system of its own, or why not. */
+function mount(t: Context, dir: string, options: string): string | undefined {
+  if (process.getuid?.() !== 0) return 'mounting needs root';
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir], { encoding: 'utf8' });
+  if (status !== 0) return `mount does not work here: ${stderr?.trim() ?? 'no such program'}`;
+  t.after(() => spawnSync('umount', ['-l', dir]));
+  return undefined;
+}
+
+const fault = (code: string): Error => Object.assign(new Error(`${code}: injected`), { code });
+const WRITES = new Set(['create', 'write', 'append', 'mkdir', 'symlink', 'link', 'mknod']);
+const SYNCS = new Set(['fsync', 'syncfs']);
+
+interface Fault {
+  readonly name: string;
+  readonly code: string;
+  readonly on: (action: string) => boolean;
+  /** from its first time on, every such call fails */
+  readonly forever: boolean;
+  readonly expected: string;
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: 'ENOSPC at every write, once', code: 'ENOSPC', on: (action) => WRITES.has(action), forever: false, expected: 'NO_SPACE' },
+  { name: 'ENOSPC at every write, and the disk stays full', code: 'ENOSPC', on: (action) => WRITES.has(action), forever: true, expected: 'NO_SPACE' },
+  { name: 'EIO at every fsync', code: 'EIO', on: (action) => SYNCS.has(action), forever: false, expected: 'IO_ERROR' },
+  { name: 'EIO at every change, once', code: 'EIO', on: () => true, forever: false, expected: 'IO_ERROR' },
+  { name: 'the disk becomes read-only at every change', code: 'EROFS', on: () => true, forever: true, expected: 'READ_ONLY' },
+]; // prettier-ignore
+
+for (const { name, code, on, forever, expected } of FAULTS) {
+  test(`${name}: old or new, never between`, async (t) => {
+    let tries = 0;
+    for (const scenario of SCENARIOS) {
+      const [template, done] = [h.tempDir(t), h.tempDir(t)];
+      await prepare(template, scenario);
+      h.copyTree(template, done);
+      const before = h.wholeState(done);
+      await h.run(done, stepsOf(scenario));
+      const after = h.wholeState(done);
+      for (let at = 1; ; at++) {
+        const dir = h.tempDir(t);
+        h.copyTree(template, dir);
+        let seen = 0;
+        const step: StepHook = (action) => {
+          if (on(action) && (++seen === at || (forever && seen > at))) throw fault(code);
+        };
+        const error: unknown = await h.run(dir, stepsOf(scenario), { step }).then(() => undefined, (reason: unknown) => reason);
+        if (seen < at) break;
+        tries++;
+        if (error !== undefined) {
+          assert.ok(error instanceof GtpkgError, String(error));
+          assert.equal(error.code, expected, `${scenario} ${at}: ${error.message}`);
+          assert.ok(error.hint !== undefined && error.hint !== '');
+        }
+        // what could not be tidied then is tidied by the next command; our own process still seems to hold the lock
+        const state = join(dir, 'var/lib/gtpkg');
+        for (const file of fs.readdirSync(state)) if (file.startsWith('lock')) fs.rmSync(join(state, file));
+        if (forever || expected === 'IO_ERROR') (await h.open(dir)).close();
+        const now = h.wholeState(dir);
+        const isNew = now['HISTORY'] === after['HISTORY'];
+        assert.deepEqual(now, isNew ? after : before, `${scenario}, fault ${at}`);
+        // nothing that was reported as failed before the commit has happened, unless the disk died for good
+        if (error !== undefined && !forever) assert.equal(isNew, false, `${scenario}, fault ${at}: failed, yet done`);
+        if (error === undefined) assert.equal(isNew, true);
+        fs.rmSync(dir, { recursive: true, force: true });
+      }
+    }
+    t.diagnostic(`${tries} faults`);
+  });
+}
+
+test('a quota that is used up is said to be one', () => {
+  const { code, message } = diskError(fault('EDQUOT'), 'staging');
+  assert.equal(code, 'NO_SPACE');
+  assert.match(message, /quota/);
+});
+
+test('a file system that is really full: NO_SPACE, nothing changed, and it works when there is room', async (t) => {
+  const dir = h.tempDir(t);
+  const why = mount(t, dir, 'size=2m');
+  if (why !== undefined) return t.skip(why);
+  await h.run(dir, [h.install({ name: 'aa', files: { 'opt/a': '1' } })]);
+  const before = h.wholeState(dir);
+  // known beforehand: refused before anything is written
+  const big: h.PackageSpec = { name: 'big', files: { 'opt/big': { content: Buffer.alloc(4 * 1024 * 1024) } } };
+  await assert.rejects(h.run(dir, [h.install(big)]), h.coded('NO_SPACE'));
+  assert.deepEqual(h.wholeState(dir), before);
+  // somebody else fills it up while we stage
+  const filler = join(dir, 'filler');
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`opt/many/${n}`, { content: h.random(20_000) }]));
+  const racing: h.PackageSpec = {
+    name: 'bb',
+    files,
+    tamper: (sink) => {
+      if (!fs.existsSync(filler)) fs.writeFileSync(filler, Buffer.alloc(1_500_000));
+      return sink;
+    },
+  };
+  await assert.rejects(h.run(dir, [h.install(racing)]), h.coded('NO_SPACE'));
+  const { filler: _, ...now } = h.wholeState(dir);
+  assert.deepEqual(now, before);
+  fs.rmSync(filler);
+  await h.run(dir, [h.install({ name: 'bb', files })]);
+  assert.equal(fs.readdirSync(join(dir, 'opt/many')).length, 40);
+});
+
+test('a root of several file systems: staged on each, killed at every change, nothing left on any', async (t) => {
+  const steps = (version: string) => [
+    h.install({
+      name: 'aa',
+      version,
+      files: { 'usr/bin/a': version, 'usr/only': 'x', 'opt/a': version, 'usr/zz-hard': { type: 'h', link: 'opt/a' }, ...(version === '1' ? { 'usr/gone': '1' } : { 'usr/new/tree': '2' }) },
+    }),
+  ]; // prettier-ignore
+  const total = { changes: Infinity };
+  for (let at = 1; at <= total.changes; at++) {
+    const dir = h.tempDir(t);
+    fs.mkdirSync(join(dir, 'usr'));
+    const why = mount(t, join(dir, 'usr'), 'size=1m');
+    if (why !== undefined) return t.skip(why);
+    await h.run(dir, steps('1'));
+    assert.equal(fs.statSync(join(dir, 'usr/zz-hard')).nlink, 1, 'a hard link between file systems is a copy');
+    const before = h.wholeState(dir);
+    let seen = 0;
+    const step = (): void => {
+      if (++seen >= at) throw new Error('killed');
+    };
+    await h.run(dir, steps('2'), { step }).catch(() => undefined);
+    if (seen < at) total.changes = seen;
+    for (const file of fs.readdirSync(join(dir, 'var/lib/gtpkg'))) if (file.startsWith('lock')) fs.rmSync(join(dir, 'var/lib/gtpkg', file));
+    (await h.open(dir)).close();
+    assert.deepEqual(fs.readdirSync(join(dir, 'usr')).filter((name) => name.startsWith('.')), []);
+    if (h.read(dir, 'opt/a') === '1') assert.deepEqual(h.wholeState(dir), before, `killed at ${at}`);
+    else assert.deepEqual(fs.readdirSync(join(dir, 'usr')).sort(), ['bin', 'new', 'only', 'zz-hard']);
+    spawnSync('umount', [join(dir, 'usr')]);
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test('a read-only root: readable, not changeable', async (t) => {
+  const dir = h.tempDir(t);
+  const why = mount(t, dir, 'size=1m');
+  if (why !== undefined) return t.skip(why);
+  await h.run(dir, [h.install({ name: 'aa', files: { 'opt/a': '1' } })]);
+  execFileSync('mount', ['-o', 'remount,ro', dir]);
+  await assert.rejects(h.run(dir, [h.remove('aa')]), h.coded('READ_ONLY'));
+  assert.equal(readStatus(dir).get('aa')?.version, '1');
+  const root = await openRoot(dir, { lock: 'shared', report: silent });
+  for await (const difference of verifyRoot(dir)) assert.fail(JSON.stringify(difference));
+  root.close();
+});
+
+test('without root rights: owners and set-uid bits are skipped with one warning, the rest is as for root', async (t) => {
+  const dir = h.tempDir(t);
+  const child = fileURLToPath(new URL('./user-child.js', import.meta.url));
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) fs.chownSync(dir, 65534, 65534);
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [child, ...args], { encoding: 'utf8', ...(isRoot ? { uid: 65534, gid: 65534 } : {}) });
+  const { status, stdout, stderr } = run(dir);
+  if (/EACCES|Cannot find module/.test(stderr) && status !== 0) return t.skip('another user cannot read this checkout');
+  assert.equal(status, 0, stderr);
+  const said = JSON.parse(stdout) as { warnings: string[]; notes: string[]; differences: unknown[]; modes: Record<string, string> };
+  assert.equal(said.warnings.length, 1);
+  assert.match(said.notes.join(), /belong to you/);
+  assert.deepEqual(said.differences, []);
+  assert.deepEqual(said.modes, { 'usr/bin/sudo': '755', 'srv/locked': '555', 'srv/locked/x': '444' });
+  // somebody else's root
+  if (!isRoot) return;
+  const foreign = h.tempDir(t);
+  await h.run(foreign, [h.install({ name: 'aa', files: { 'opt/a': '1' } })]);
+  fs.chmodSync(foreign, 0o755);
+  const refused = run(foreign);
+  assert.match(refused.stderr, /PERMISSION/);
+  assert.equal(readStatus(foreign).size, 1);
+});
+
+test('a device node that only root may make is refused, as root it is made', async (t) => {
+  if (process.getuid?.() !== 0) return t.skip('needs root');
+  const dir = h.tempDir(t);
+  const spec: h.PackageSpec = { name: 'dev', files: { 'opt/null': { type: 'c', link: '1:3', mode: 0o666 } } };
+  try {
+    await h.run(dir, [h.install(spec)]);
+  } catch (error) {
+    // containers forbid mknod: then as a clear error, with nothing left
+    assert.ok(h.coded('PERMISSION')(error));
+    assert.deepEqual([...h.picture(dir)], []);
+    return;
+  }
+  const stats = fs.lstatSync(join(dir, 'opt/null'));
+  assert.deepEqual([stats.isCharacterDevice(), stats.rdev, stats.mode & 0o777], [true, 259, 0o666]);
+});

@@ -1,0 +1,133 @@
+/** SIGKILL at every single change that a transaction makes: the root is exactly old or new, never between. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readStatus } from '../../installer/index.js';
+import { prepare, SCENARIOS, stepsOf, type Scenario } from './scenarios.js';
+import * as h from './helpers.js';
+
+const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url));
+
+function child(dir: string, scenario: Scenario, at: number): Promise<{ signal: NodeJS.Signals | null; out: string; err: string }> {
+  return new Promise((resolve, reject) => {
+    const process = spawn(globalThis.process.execPath, [CHILD, dir, scenario, String(at)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [out, err] = ['', ''];
+    process.stdout.on('data', (chunk) => (out += String(chunk)));
+    process.stderr.on('data', (chunk) => (err += String(chunk)));
+    process.on('error', reject);
+    process.on('close', (_, signal) => resolve({ signal, out, err }));
+  });
+}
+
+interface States {
+  readonly before: Record<string, string>;
+  readonly after: Record<string, string>;
+  /** a fresh copy of the root as it is before */
+  copy(): string;
+}
+
+async function states(t: { after(fn: () => void): void }, scenario: Scenario): Promise<States> {
+  const [template, dir] = [h.tempDir(t), h.tempDir(t)];
+  await prepare(template, scenario);
+  const copy = (): string => {
+    const made = h.tempDir(t);
+    h.copyTree(template, made);
+    return made;
+  };
+  h.copyTree(template, dir);
+  const before = h.wholeState(dir);
+  await h.run(dir, stepsOf(scenario));
+  return { before, after: h.wholeState(dir), copy };
+}
+
+for (const scenario of SCENARIOS) {
+  test(`SIGKILL at every change of: ${scenario} of three packages with conffiles`, async (t) => {
+    const { before, after, copy } = await states(t, scenario);
+    const whole = copy();
+    const { out, err } = await child(whole, scenario, 0);
+    const total = Number(out);
+    assert.ok(total > 40, `${total} changes; ${err}`);
+    assert.deepEqual(h.wholeState(whole), after);
+    let next = 1;
+    const outcomes = { undone: 0, finished: 0, untouched: 0 };
+    const work = async (): Promise<void> => {
+      for (let at = next++; at <= total; at = next++) {
+        const dir = copy();
+        const { signal, err: said } = await child(dir, scenario, at);
+        assert.equal(signal, 'SIGKILL', `at change ${at}: ${said}`);
+        // somebody who only looks sees a whole status at any time
+        readStatus(dir);
+        const { report, texts } = h.listener();
+        const root = await h.open(dir, { report, wait: 0 });
+        const { recovered } = root;
+        root.close();
+        assert.equal(texts.length, recovered === undefined ? 0 : 1);
+        const now = h.wholeState(dir);
+        const isNew = recovered?.outcome === 'finished' || (recovered === undefined && now['HISTORY'] === after['HISTORY']);
+        assert.deepEqual(now, isNew ? after : before, `killed at change ${at} of ${total}`);
+        if (recovered === undefined) outcomes.untouched++;
+        else outcomes[recovered.outcome]++;
+        if (!isNew && at % 4 === 0) {
+          await h.run(dir, stepsOf(scenario));
+          assert.deepEqual(h.wholeState(dir), after, `run again after a kill at change ${at}`);
+        }
+        fs.rmSync(dir, { recursive: true, force: true });
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(8, availableParallelism()) }, work));
+    assert.ok(outcomes.undone > 10 && outcomes.finished > 1, JSON.stringify(outcomes));
+    t.diagnostic(`${total} kills: ${JSON.stringify(outcomes)}`);
+  });
+}
+
+class Killed extends Error {}
+
+// A kill without a process: from the given change on, every further one fails too.
+function killAt(at: number): { step: () => void; count: () => number } {
+  let count = 0;
+  return {
+    count: () => count,
+    step: () => {
+      if (++count >= at) throw new Killed();
+    },
+  };
+}
+
+const dropLock = (dir: string): void => {
+  const state = join(dir, 'var/lib/gtpkg');
+  for (const name of fs.readdirSync(state)) if (name.startsWith('lock')) fs.rmSync(join(state, name));
+};
+
+test('killed, and the recovery killed at every change of its own, and again', async (t) => {
+  const { before, after, copy } = await states(t, 'upgrade');
+  const dir = copy();
+  const probe = killAt(Infinity);
+  await h.run(dir, stepsOf('upgrade'), { step: probe.step });
+  const total = probe.count();
+  let checked = 0;
+  for (let at = 5; at < total; at += 7) {
+    for (let second = 1; ; second += 3) {
+      const victim = copy();
+      // after the commit nothing is rejected any more
+      await h.run(victim, stepsOf('upgrade'), { step: killAt(at).step }).catch((error: unknown) => error);
+      dropLock(victim);
+      const recovery = killAt(second);
+      const isDead = await h.open(victim, { step: recovery.step }).then(
+        (root) => (root.close(), false),
+        () => true,
+      );
+      dropLock(victim);
+      (await h.open(victim)).close();
+      const now = h.wholeState(victim);
+      assert.deepEqual(now, now['HISTORY'] === after['HISTORY'] ? after : before, `killed at ${at}, recovery at ${second}`);
+      fs.rmSync(victim, { recursive: true, force: true });
+      checked++;
+      if (!isDead) break;
+    }
+  }
+  t.diagnostic(`${checked} double kills`);
+});
