@@ -10,6 +10,7 @@
  * Every learned clause remembers what it was derived from, so that a "no" comes with the clauses that prove it.
  */
 import { GtpkgError } from '../model/index.js';
+import { Clauses, HEADER, NONE, type Stated } from './clauses.js';
 
 /** What the search needs to know of the world. */
 export interface Theory {
@@ -23,15 +24,6 @@ export interface Theory {
   pop(level: number): void;
 }
 
-/** A clause as it was added, with what it stands for. */
-export interface Stated<Origin> {
-  readonly literals: readonly number[];
-  readonly origin: Origin;
-}
-
-const NONE = -1;
-const HEADER = 2;
-
 const watchIndex = (literal: number): number => (literal < 0 ? -2 * literal + 1 : 2 * literal);
 
 /** The search. `solve` may be called again; what was learned stays. */
@@ -40,12 +32,7 @@ export class Sat<Origin> {
   readonly #maxConflicts: number;
   #conflicts = 0;
 
-  // Clauses lie one after the other in #arena: serial, length, literals. A reference is an offset into it.
-  #arena = new Int32Array(1 << 14);
-  #used = 0;
-  readonly #stated: (Stated<Origin> | undefined)[] = [];
-  // Of a learned clause: serials it was resolved from, and negated variables that were fixed at level 0.
-  readonly #antecedents: (readonly number[] | undefined)[] = [];
+  readonly #clauses = new Clauses<Origin>();
   readonly #watches: number[][] = [[], []];
 
   // By variable.
@@ -97,7 +84,7 @@ export class Sat<Origin> {
    * Clauses of one literal and none are for outside only, unless the literal is false.
    */
   add(literals: readonly number[], origin: Origin): void {
-    const reference = this.#store(literals, { literals, origin });
+    const reference = this.#clauses.state({ literals, origin });
     if (literals.length === 0) this.#pending = reference;
     else if (literals.length === 1) this.#attachUnit(reference);
     else this.#attach(reference);
@@ -112,8 +99,12 @@ export class Sat<Origin> {
     for (;;) {
       const conflict = this.#propagate();
       if (conflict !== NONE) {
-        if (this.#levels.length === 0 || this.#length(conflict) === 0) {
-          this.#core = this.#proof([this.#serial(conflict)], this.#literals(conflict));
+        if (this.#levels.length === 0 || this.#clauses.length(conflict) === 0) {
+          this.#core = this.#clauses.proof(
+            [this.#clauses.serial(conflict)],
+            this.#clauses.literals(conflict),
+            this.#reason,
+          );
           this.#pending = conflict;
           return false;
         }
@@ -123,7 +114,7 @@ export class Sat<Origin> {
       let next = 0;
       if (first !== 0 && this.#levels.length === 0) {
         if (this.value(first) < 0) {
-          this.#core = this.#proof([], [first]);
+          this.#core = this.#clauses.proof([], [first], this.#reason);
           return false;
         }
         if (this.value(first) === 0) next = first;
@@ -136,43 +127,17 @@ export class Sat<Origin> {
     }
   }
 
-  #store(literals: readonly number[], stated: Stated<Origin> | undefined): number {
-    const reference = this.#used;
-    const end = reference + HEADER + literals.length;
-    if (end > this.#arena.length) {
-      const larger = new Int32Array(Math.max(end, this.#arena.length * 2));
-      larger.set(this.#arena);
-      this.#arena = larger;
-    }
-    this.#arena[reference] = this.#stated.push(stated) - 1;
-    this.#arena[reference + 1] = literals.length;
-    this.#arena.set(literals, reference + HEADER);
-    this.#used = end;
-    return reference;
-  }
-
-  #serial(reference: number): number {
-    return this.#arena[reference] ?? 0;
-  }
-
-  #length(reference: number): number {
-    return this.#arena[reference + 1] ?? 0;
-  }
-
-  #literals(reference: number): Int32Array {
-    return this.#arena.subarray(reference + HEADER, reference + HEADER + this.#length(reference));
-  }
-
   #attachUnit(reference: number): void {
-    const literal = this.#arena[reference + HEADER] ?? 0;
+    const literal = this.#clauses.arena[reference + HEADER] ?? 0;
     const value = this.value(literal);
-    if (value < 0) this.#pending = this.#pending === NONE ? reference : this.#pending;
+    // Nothing watches a clause of one literal: it is learned from now, before any other that is false too.
+    if (value < 0) this.#pending = reference;
     else if (value === 0) this.#assign(literal, reference);
   }
 
   // Watches the two literals that will be open longest, so that the watches hold after any way back.
   #attach(reference: number): void {
-    const literals = this.#literals(reference);
+    const literals = this.#clauses.literals(reference);
     for (let place = 0; place < 2; place++) {
       let best = place;
       for (let at = place + 1; at < literals.length; at++) {
@@ -233,7 +198,7 @@ export class Sat<Origin> {
 
   // `gone` has become false: every clause that watches it finds another watch, is satisfied, unit or false.
   #visit(gone: number): number {
-    const arena = this.#arena;
+    const arena = this.#clauses.arena;
     const list = this.#watches[watchIndex(gone)] ?? [];
     let conflict = NONE;
     let kept = 0;
@@ -260,9 +225,9 @@ export class Sat<Origin> {
   }
 
   #moveWatch(reference: number): boolean {
-    const arena = this.#arena;
+    const arena = this.#clauses.arena;
     const base = reference + HEADER;
-    const end = base + this.#length(reference);
+    const end = base + this.#clauses.length(reference);
     for (let at = base + 2; at < end; at++) {
       const literal = arena[at] ?? 0;
       if (this.value(literal) < 0) continue;
@@ -290,8 +255,8 @@ export class Sat<Origin> {
     let reference = conflict;
     let resolved = 0;
     for (;;) {
-      antecedents.push(this.#serial(reference));
-      for (const literal of this.#literals(reference)) {
+      antecedents.push(this.#clauses.serial(reference));
+      for (const literal of this.#clauses.literals(reference)) {
         const variable = Math.abs(literal);
         if (literal === resolved || this.#seen[variable] === true) continue;
         this.#seen[variable] = true;
@@ -315,33 +280,8 @@ export class Sat<Origin> {
     let back = 0;
     for (const literal of learned.slice(1)) back = Math.max(back, this.#level[Math.abs(literal)] ?? 0);
     this.#backtrack(back);
-    const reference = this.#store(learned, undefined);
-    this.#antecedents[this.#serial(reference)] = antecedents;
+    const reference = this.#clauses.learn(learned, antecedents);
     if (learned.length === 1) this.#attachUnit(reference);
     else this.#attach(reference);
-  }
-
-  // The stated clauses behind these clauses and behind the values of these literals at level 0.
-  #proof(serials: readonly number[], literals: Iterable<number>): Stated<Origin>[] {
-    const work = [...serials];
-    for (const literal of literals) work.push(-Math.abs(literal));
-    const seen = new Set<number>(work);
-    const found = new Set<number>();
-    const visit = (item: number): void => {
-      if (seen.has(item)) return;
-      seen.add(item);
-      work.push(item);
-    };
-    for (let item = work.pop(); item !== undefined; item = work.pop()) {
-      if (item < 0) {
-        const reason = this.#reason[-item] ?? NONE;
-        if (reason === NONE) continue;
-        visit(this.#serial(reason));
-        for (const literal of this.#literals(reason)) visit(-Math.abs(literal));
-      } else if (this.#stated[item] === undefined) {
-        for (const before of this.#antecedents[item] ?? []) visit(before);
-      } else found.add(item);
-    }
-    return [...found].sort((a, b) => a - b).flatMap((serial) => this.#stated[serial] ?? []);
   }
 }

@@ -16,7 +16,8 @@
 import { compareBytes, formatClause, type Candidate, type Clause, type Relation } from '../model/index.js';
 import { MAX_SOLVER_CONFLICTS } from '../model/limits.js';
 import type { Requirement, Rules } from './rules.js';
-import { Sat, type Stated, type Theory } from './sat.js';
+import type { Stated } from './clauses.js';
+import { Sat, type Theory } from './sat.js';
 import { State } from './state.js';
 
 /** What a clause stands for. */

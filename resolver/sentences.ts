@@ -1,7 +1,7 @@
 /**
  * Facts as sentences: what was asked, how that leads on, where it ends, in at most five with the way out.
  */
-import type { Clause } from '../model/index.js';
+import { formatRelation, type Clause } from '../model/index.js';
 import { list, whyBlocked, whyNothing, type Reason } from './facts.js';
 import type { Rules } from './rules.js';
 
@@ -127,12 +127,10 @@ export function join(statements: readonly string[]): string {
 }
 
 function clauseText(clause: Clause): string {
-  const texts = clause.map(({ name, operator, version }) =>
-    operator === undefined ? name : `${name} (${operator} ${version ?? ''})`,
-  );
+  const few = clause.slice(0, 4).map(formatRelation);
   return clause.length > 4
-    ? `one of ${clause.length} packages (${texts.slice(0, 2).join(', ')}, …)`
-    : texts.join(' | ');
+    ? `one of ${clause.length} packages (${few.slice(0, 2).join(', ')}, …)`
+    : few.join(' | ');
 }
 
 function isPlain(clause: Clause, name: string): boolean {
