@@ -21,5 +21,5 @@ export function renderRelease(release: ReleaseDetails): string {
   const scripts = release.scripts
     .map((script) => `\n--- ${script.name}\n${script.text.trimEnd()}`)
     .join('\n');
-  return `${printable(release.control.trimEnd())}\n\n${head}${printable(scripts)}`;
+  return `${printable(release.control.trimEnd())}\n\n${head}\n${printable(scripts)}`;
 }

@@ -217,7 +217,7 @@ function details(repository: string, release: DescribedRelease, verified: true |
     signer: release.tag?.claimedSigner ?? null,
     paths: release.manifest.length,
     installedBytes: manifestSize(release.manifest),
-    conffiles: release.conffiles.map(pathToText),
+    conffiles: release.conffiles.map((path) => `/${pathToText(path)}`),
     scripts: [...release.scripts].map(([name, bytes]) => ({
       name,
       text: Buffer.from(bytes).toString('utf8'),
