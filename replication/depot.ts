@@ -175,6 +175,7 @@ export class LocalDepot implements Depot {
         this.#followed.set(key, log);
         log.follow(log.length);
       }
+      if (this.#serves) await swarm.announced();
     });
   }
 

@@ -20,6 +20,8 @@ import type { Swarm } from './swarm.js';
 const TICK = 250;
 /** A core that got nothing for this long gives its place to another, and is asked for again. */
 const PATIENCE = 3000;
+/** Without a block for this long, the DHT is asked for other peers. */
+const LOOK_AGAIN = 1500;
 /** A peer that owes us blocks and sent less than STALL_BYTES for this long is cut off. */
 const STALL = 8000;
 const STALL_BYTES = 1024;
@@ -178,6 +180,7 @@ class FetchRun {
     }
     this.#report();
     const { swarm } = this.#context;
+    if (now - this.#lastBlock >= LOOK_AGAIN) swarm.seek();
     const lonely =
       swarm.links.size === 0 && now - Math.max(swarm.alone, this.#started) >= connectTime(this.#timeout);
     if (lonely || now - this.#lastLife >= this.#timeout) void this.#giveUp();

@@ -14,6 +14,8 @@ import { connectTime, noPeer } from './fetch.js';
 import type { Swarm } from './swarm.js';
 
 const TICK = 50;
+/** Nobody has answered for this long: the DHT is asked for other peers. */
+const LOOK_AGAIN = 1500;
 /** After the first answer, how long others that are still connecting may take. */
 const GRACE = 300;
 /** News of a longer log may be on its way over connections that stand already: a round trip, and a busy machine's delay. */
@@ -126,6 +128,7 @@ export class LocalLog implements Log {
       }
       const synced = this.#core.peers.filter((peer) => peer.remoteSynced);
       if (synced.length > 0) answered = Math.min(answered, now);
+      else if (now - started >= LOOK_AGAIN) swarm.seek();
       const alone = swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(timeout);
       const proving =
         this.#isBehind(synced) && now - Math.max(grown, answered) < Math.min(timeout, PROOF_TIME);

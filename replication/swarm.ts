@@ -6,6 +6,7 @@
  * UDP over IPv4, as hyperdht does it; both ends are authenticated and encrypted by Noise under the transport keys.
  */
 import { lookup } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Corestore from 'corestore';
 import type { Connection, KeyPair } from 'hypercore';
 import HyperDHT from 'hyperdht';
@@ -28,6 +29,10 @@ const PROTOCOL = 'hypercore/alpha';
 /** Retries of a named peer that does not answer: soon, then rarely. */
 const BACKOFFS = [1000, 2000, 4000, 10 * 60_000] as const;
 const HOUSEKEEPING = 10_000;
+/** Looking again while nobody has what is wanted. */
+const SEEK = 1500;
+/** Waiting for an announcement to be stored. */
+const ANNOUNCE = 3000;
 /** Leaving the DHT politely may take long when it is not there; then we just go. */
 const FAREWELL = 1500;
 
@@ -64,6 +69,7 @@ export class Swarm {
   readonly #housekeeping: NodeJS.Timeout;
   #gone = { bytesIn: 0, bytesOut: 0 };
   #closing = false;
+  #sought = performance.now();
   /** connections made since the start */
   connected = 0;
   /** when the last connection was lost, or the swarm started */
@@ -190,6 +196,26 @@ export class Swarm {
       key,
       this.#swarm.join(discoveryKeyOf(decodeCoreKey(key)), { server: this.#options.server, client: true }),
     );
+  }
+
+  /**
+   * Looks for peers again, now: by itself the DHT is asked only every ten minutes, and a seeder may have come since.
+   * At most every SEEK milliseconds; returns at once.
+   */
+  seek(): void {
+    const now = performance.now();
+    if (this.#closing || now - this.#sought < SEEK) return;
+    this.#sought = now;
+    const { server } = this.#options;
+    for (const topic of this.#topics.values()) topic.refresh({ server, client: true }).catch(() => undefined);
+  }
+
+  /** Resolves once the DHT has stored what is announced, or after ANNOUNCE milliseconds. */
+  async announced(): Promise<void> {
+    const stored = Promise.allSettled([...this.#topics.values()].map((topic) => topic.flushed()));
+    const timer = new AbortController();
+    await Promise.race([stored, sleep(ANNOUNCE, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort();
   }
 
   /**
