@@ -11,8 +11,9 @@ export {
   type IndexEntry,
   type ShardPlace,
 } from './entry.js';
-export { changeIndex, copyIndex, createIndex, forkIndex, KEEP_VERSIONS } from './maintain.js';
-export type { ChangeOptions, CreateOptions, ForkOptions, IndexChange, IndexChanged } from './maintain.js';
+export { copyIndex, forkIndex, type ForkOptions } from './fork.js';
+export { changeIndex, createIndex, KEEP_VERSIONS } from './maintain.js';
+export type { ChangeOptions, CreateOptions, IndexChange, IndexChanged } from './maintain.js';
 export {
   forkBlocks,
   liveCores,

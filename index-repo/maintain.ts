@@ -1,43 +1,28 @@
 /**
- * The publisher's side: make an index, change it, fork one. Each call writes one signed commit, or nothing.
+ * The publisher's side: make an index, change it (fork.ts: fork one). Each call writes one signed commit, or nothing.
  *
  * `dir` is a bare git repository. Removing, adding and signing are decided first; nothing is written before everything is
  * signed. docs/formats/index.md says what is written.
  */
-import { existsSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
-import {
-  GtpkgError,
-  formatIntroduction,
-  limits,
-  type CoreKey,
-  type Fingerprint,
-  type Introduction,
-  type Oid,
-} from '../model/index.js';
-import { ioError } from '../git/io.js';
+import { GtpkgError, limits, type CoreKey, type Oid } from '../model/index.js';
 import { Repository } from '../git/repository.js';
 import type { PublicKey, Signer } from '../trust/index.js';
 import { commitIndex, requiredSigners } from './commit-index.js';
 import { DigestFile } from './digest-file.js';
-import { isIndexName, sameAuthorizations, type Authorizations, type Distribution } from './documents.js';
+import { sameAuthorizations, type Distribution } from './documents.js';
 import { MAIN, headOf, keyFilesOf, openIndex, viewIndex } from './index-view.js';
 import { editShards, type EntryChange } from './shard-edit.js';
+import { DAY, authorizationsFor, checkNames, dates, keyFiles, rootsOf, type Roots } from './terms.js';
 import type { Read } from './walk.js';
 
-/** Older versions of a package that stay in a suite by default: one, to roll back to and to make deltas from. */
+/** Versions of a package that stay in a suite by default: the older one to go back to and to make deltas from. */
 export const KEEP_VERSIONS = 2;
 
 /** What creates an index; what forks one is the same and the place it continues. */
-export interface CreateOptions {
+export interface CreateOptions extends Roots {
   readonly name: string;
   readonly suites: readonly string[];
   readonly architectures?: readonly string[];
-  /** root keys that sign now: at least `threshold` */
-  readonly roots: readonly Signer[];
-  /** all root keys; those of `roots` are added */
-  readonly rootKeys?: readonly PublicKey[];
-  readonly threshold?: number;
   readonly validForDays?: number;
   /** the log it will be published on */
   readonly indexCore: CoreKey;
@@ -78,8 +63,6 @@ export interface ChangeOptions {
   /** default: as long as the last commit */
   readonly validForDays?: number;
 }
-
-const DAY = 86_400_000;
 
 /**
  * Makes an index in `dir`, with one commit and no package.
@@ -204,117 +187,4 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
     now: options.now,
   });
   return { commit: commit.oid, parent: parent.oid, sequence: distribution.sequence, changed: true, lines };
-}
-
-/**
- * Copies an index repository, to be forked: its `main` stands at `commit` then.
- * @param target - must not exist
- * @throws GtpkgError INDEX_NOT_FOUND, ALREADY_EXISTS, OBJECT_CORRUPT, NO_SPACE, …
- */
-export async function copyIndex(source: string, target: string, commit: Oid): Promise<void> {
-  const repository = await openIndex(source);
-  await repository.readType(commit, 'commit');
-  if (existsSync(target)) {
-    throw new GtpkgError('ALREADY_EXISTS', `There is something at ${target} already`, {
-      data: { path: target },
-    });
-  }
-  try {
-    await cp(source, target, { recursive: true, errorOnExist: true, force: false });
-  } catch (error) {
-    await rm(target, { recursive: true, force: true });
-    throw ioError(error, `Cannot copy ${source}`);
-  }
-  await (await openIndex(target)).writeRef(MAIN, commit);
-}
-
-/** What forks an index. Suites, packages and maintainers' keys stay as they are upstream. */
-export interface ForkOptions extends Omit<CreateOptions, 'suites' | 'architectures'> {
-  /** how upstream was trusted */
-  readonly forkedFrom: Introduction;
-}
-
-/**
- * Puts new roots on top of a verified upstream state. `dir` is a copy of the client's repository with `main` at that
- * state; afterwards it is the fork's own. No package is copied.
- * @throws GtpkgError INDEX_NOT_FOUND, BAD_NAME, THRESHOLD_NOT_MET, SIGNER_UNKNOWN
- */
-export async function forkIndex(dir: string, options: ForkOptions): Promise<IndexChanged> {
-  checkNames([options.name]);
-  const repository = await openIndex(dir);
-  const view = await viewIndex((oid) => repository.read(oid), await headOf(repository));
-  const { commit: parent, distribution: upstream } = view;
-  const sequence = upstream.sequence + 1;
-  const { authorizations, keys } = rootsOf(options, sequence);
-  const signers = requiredSigners(options.roots, [authorizations]);
-  const forkedFrom = formatIntroduction({ ...options.forkedFrom, peers: [], bootstrap: [] });
-  const distribution: Distribution = {
-    ...upstream,
-    name: options.name,
-    sequence,
-    ...dates(options.now, options.validForDays ?? limits.DEFAULT_VALIDITY_DAYS),
-    indexCore: options.indexCore,
-    forkedFrom,
-    forkedCommit: parent.oid,
-  };
-  const lines = [`fork ${upstream.name} ${upstream.sequence}`];
-  const digests = await DigestFile.load(dir);
-  const commit = await commitIndex({
-    repository,
-    digests,
-    parent,
-    files: keyFiles(keys),
-    distribution,
-    authorizations,
-    signers,
-    changes: lines,
-    now: options.now,
-  });
-  return { commit: commit.oid, parent: parent.oid, sequence, changed: true, lines };
-}
-
-function dates(now: Date, days: number): { date: Date; validUntil: Date } {
-  if (!(days > 0 && days <= 36_500))
-    throw new GtpkgError('USAGE', `An index cannot be valid for ${days} days`);
-  const date = new Date(Math.floor(now.getTime() / 1000) * 1000);
-  return {
-    date,
-    validUntil: new Date(date.getTime() + Math.max(1000, Math.round((days * DAY) / 1000) * 1000)),
-  };
-}
-
-function rootsOf(
-  options: Pick<CreateOptions, 'roots' | 'rootKeys' | 'threshold'>,
-  since: number,
-): { authorizations: Authorizations; keys: PublicKey[] } {
-  const keys = new Map<Fingerprint, PublicKey>();
-  for (const key of [...options.roots.map((signer) => signer.publicKey), ...(options.rootKeys ?? [])])
-    keys.set(key.fingerprint, key);
-  return {
-    authorizations: authorizationsFor([...keys.values()], options.threshold ?? 1, since),
-    keys: [...keys.values()],
-  };
-}
-
-function authorizationsFor(keys: readonly PublicKey[], threshold: number, since: number): Authorizations {
-  const roots = [...new Set(keys.map((key) => key.fingerprint))].sort();
-  if (roots.length > limits.MAX_ROOTS)
-    throw new GtpkgError('USAGE', `An index has at most ${limits.MAX_ROOTS} roots`);
-  if (!Number.isInteger(threshold) || threshold < 1 || threshold > roots.length) {
-    throw new GtpkgError('USAGE', `A threshold of ${threshold} does not fit ${roots.length} root keys`);
-  }
-  return { threshold, since, roots };
-}
-
-function keyFiles(keys: readonly PublicKey[]): Map<string, Buffer> {
-  return new Map(keys.map((key) => [`keys/${key.fingerprint}.asc`, Buffer.from(key.armored, 'utf8')]));
-}
-
-function checkNames(names: readonly string[]): void {
-  for (const name of names) {
-    if (isIndexName(name)) continue;
-    throw new GtpkgError('BAD_NAME', `"${name.slice(0, 80)}" cannot be the name of an index or a suite`, {
-      hint: 'Letters, digits, . + - and _, at most 64.',
-    });
-  }
 }

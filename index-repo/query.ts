@@ -16,6 +16,7 @@ import {
   type QueryMeta,
   type Section,
 } from './query-format.js';
+import { find, lowerBound, nameAt } from './name-table.js';
 import { SearchQuery } from './search.js';
 
 /** An entry and the suite that it stands in. */
@@ -292,25 +293,4 @@ function inSuite(entry: IndexEntry, suite: string): QueryEntry {
       return entry.control;
     },
   };
-}
-
-function nameAt(names: Buffer, offsets: Uint32Array, index: number): string {
-  return names.toString('latin1', offsets[index], offsets[index + 1]);
-}
-
-// The first index whose name is not before `name`.
-function lowerBound(names: Buffer, offsets: Uint32Array, name: string): number {
-  let low = 0;
-  let high = offsets.length - 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (nameAt(names, offsets, middle) < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function find(names: Buffer, offsets: Uint32Array, name: string): number {
-  const at = lowerBound(names, offsets, name);
-  return at < offsets.length - 1 && nameAt(names, offsets, at) === name ? at : -1;
 }

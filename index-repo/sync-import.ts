@@ -1,9 +1,8 @@
 /**
  * The second half of a sync: packs in, verdict, and only then anything written. docs/formats/index.md §8, §10.
  */
-import { GtpkgError, limits, type Introduction, type Oid, type Sha256 } from '../model/index.js';
+import { GtpkgError, limits, type Introduction, type Oid } from '../model/index.js';
 import { parseCommit, type GitObject } from '../git/objects.js';
-import { writeAtomically } from '../git/io.js';
 import { readPack } from '../git/pack.js';
 import { Repository } from '../git/repository.js';
 import { completeDigests, DigestFile } from './digest-file.js';
@@ -12,11 +11,11 @@ import { countChanges, type EntryCounts } from './entry-changes.js';
 import { openCommit } from './index-commit.js';
 import { MAIN, keyFilesOf, viewIndex } from './index-view.js';
 import { computeIds, type Ids256 } from './object-ids.js';
-import { cosignStatements, groupTags } from './signers.js';
 import type { TrustedState } from './state.js';
 import type { SyncPlan } from './sync-plan.js';
+import { keepEvidence, storeAll, type LineLink, type Objects } from './sync-store.js';
 import { TrustedIndex } from './trusted-index.js';
-import { findPath, reader, walkTree, type Read } from './walk.js';
+import { findPath, reader, type Read } from './walk.js';
 
 /** What is to be judged. */
 export interface ImportOptions {
@@ -28,15 +27,6 @@ export interface ImportOptions {
   readonly plan: SyncPlan;
   /** the bytes of each record's pack, in order */
   readonly packs: () => AsyncIterable<AsyncIterable<Uint8Array> | Uint8Array>;
-}
-
-type Objects = Map<Oid, GitObject>;
-
-interface Link {
-  readonly oid: Oid;
-  readonly object: GitObject;
-  readonly tree: Oid;
-  readonly parents: readonly Oid[];
 }
 
 /** Judges the packs of a plan and stores what they bring. @throws GtpkgError as syncIndex; nothing is written then */
@@ -147,8 +137,8 @@ async function lineOf(
   stop: Oid | undefined,
   objects: Objects,
   repository: Repository | undefined,
-): Promise<Link[]> {
-  const links: Link[] = [];
+): Promise<LineLink[]> {
+  const links: LineLink[] = [];
   for (let oid: Oid | undefined = tip; oid !== undefined;) {
     const object: GitObject | undefined =
       objects.get(oid) ?? ((await repository?.has(oid)) === true ? await repository?.read(oid) : undefined);
@@ -170,11 +160,11 @@ async function lineOf(
 // index.md §7: where a new client begins: at the commit that the log names if it fits the introduction, else at the oldest
 // that fits. Whether it deserves trust is the trust machine's to say.
 async function fromAnchor(
-  links: Link[],
+  links: LineLink[],
   named: Oid,
   introduction: Introduction,
   read: Read,
-): Promise<Link[]> {
+): Promise<LineLink[]> {
   const seen = new Map<Oid, boolean>();
   let oldest = -1;
   for (const [i, { oid, tree }] of links.entries()) {
@@ -217,7 +207,7 @@ async function fits(
 async function holdAncestors(
   repository: Repository,
   trusted: TrustedIndex,
-  links: readonly Link[],
+  links: readonly LineLink[],
   held: Objects,
 ): Promise<void> {
   const ours = new Set<Oid>();
@@ -234,78 +224,13 @@ async function holdAncestors(
   if (parent !== undefined && ours.has(parent)) await hold(repository, parent, held);
 }
 
-function requirePassed(links: readonly Link[], known: TrustedState): void {
+function requirePassed(links: readonly LineLink[], known: TrustedState): void {
   const passed = links.find(({ oid }) => oid === known.head);
   if (passed !== undefined && openCommit(passed.object).sha256 === known.headSha256) return;
   throw new GtpkgError(
     'INDEX_NOT_DESCENDANT',
     `The index offered does not continue the state ${known.sequence} that is trusted`,
     { data: { known: known.head } },
-  );
-}
-
-interface StoreOptions {
-  readonly dir: string;
-  readonly objects: Objects;
-  readonly links: readonly Link[];
-  readonly tags: readonly GitObject[];
-  readonly fresh: ReadonlyMap<Oid, Sha256>;
-  readonly ids: Ids256;
-  readonly repository: Repository | undefined;
-  readonly digests: DigestFile;
-  readonly previous: Oid | undefined;
-}
-
-// index.md §10: objects, ids, co-signatures, shallow, branch; each step harmless without the next. The state file comes after.
-async function storeAll(options: StoreOptions): Promise<void> {
-  const { objects, links, tags, fresh, ids, digests, previous } = options;
-  const needed: Objects = new Map();
-  const refs = new Map<string, Oid>();
-  const groups = groupTags(tags);
-  for (const { oid, object, tree } of links) {
-    needed.set(oid, object);
-    for await (const walked of walkTree(
-      reader(undefined, objects),
-      tree,
-      (id) => objects.has(id) && !needed.has(id),
-    ))
-      needed.set(walked.oid, walked.object);
-    const commit = openCommit(object);
-    for (const { claimed, tag } of cosignStatements(commit, groups.get(oid) ?? [])) {
-      if (claimed === undefined || tag === undefined) continue;
-      needed.set(tag, objects.get(tag) as GitObject);
-      refs.set(`refs/tags/cosign/${oid}/${claimed}`, tag);
-    }
-  }
-  const repository = options.repository ?? (await Repository.init(options.dir));
-  await repository.importPack(needed.values());
-  await digests.add(new Map([...fresh].filter(([oid]) => needed.has(oid))));
-  for (const [ref, oid] of refs) await repository.writeRef(ref, oid);
-  // commits before this one have no suites here: plain git must not look for them
-  let whole = links.length - 1;
-  while (whole > 0 && ids.get((links[whole - 1] as Link).tree) !== undefined) whole--;
-  const oldest = links[whole] as Link;
-  if (oldest.oid !== previous) await repository.setShallow(oldest.parents.length === 0 ? [] : [oldest.oid]);
-  await repository.writeRef(MAIN, (links.at(-1) as Link).oid);
-}
-
-async function keepEvidence(
-  statePath: string,
-  error: unknown,
-  lookup: (oid: Oid) => GitObject | undefined,
-): Promise<void> {
-  if (!(error instanceof GtpkgError) || error.code !== 'INDEX_EQUIVOCATION') return;
-  const raw = (oid: unknown): string | undefined => lookup(oid as Oid)?.body.toString('base64');
-  const { sequence, known, offered, signers } = error.data;
-  const evidence = {
-    format: 1,
-    sequence,
-    signers,
-    known: { oid: known, commit: raw(known) },
-    offered: { oid: offered, commit: raw(offered) },
-  };
-  await writeAtomically(`${statePath}.equivocation`, (handle) =>
-    handle.writeFile(`${JSON.stringify(evidence, null, 1)}\n`),
   );
 }
 

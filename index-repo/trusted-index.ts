@@ -21,13 +21,12 @@ import {
   type Verified,
 } from '../model/index.js';
 import { markVerified } from '../model/verified.js';
-import { parseTree, type GitObject } from '../git/objects.js';
-import type { PublicKey } from '../trust/index.js';
-import { sameAuthorizations, type Distribution } from './documents.js';
-import { openCommit, readTop, take, type Lookup, type OpenedCommit, type Top } from './index-commit.js';
-import { checkKeys, keysNamed } from './key-files.js';
+import type { GitObject } from '../git/objects.js';
+import { anchorLink, nextLink, trustedLink, type Link, type Step } from './chain-link.js';
+import type { Distribution } from './documents.js';
+import { openCommit, take, type Lookup, type OpenedCommit } from './index-commit.js';
 import type { Ids256 } from './object-ids.js';
-import { commitStatement, groupTags, requireSigners, verifyStatement, type Judgement } from './signers.js';
+import { groupTags } from './signers.js';
 import { checkFresh, type TrustedState } from './state.js';
 
 /** A trusted state of an index. */
@@ -57,17 +56,6 @@ export interface IndexUpdate {
   /** SHA-256 ids of what is below `suites`, computed from the bytes that are at hand */
   readonly ids: Ids256;
   readonly now: Date;
-}
-
-interface Step extends IndexUpdate {
-  readonly tags: ReadonlyMap<Oid, readonly GitObject[]>;
-}
-
-interface Link {
-  readonly commit: OpenedCommit;
-  readonly top: Top;
-  readonly roots: ReadonlyMap<Fingerprint, PublicKey>;
-  readonly signers: ReadonlySet<Fingerprint>;
 }
 
 /** One index as far as it is trusted. */
@@ -101,14 +89,8 @@ export class TrustedIndex {
         'INDEX_CORRUPT',
         `The stored index commit ${state.head} is not the one that was trusted`,
       );
-    const link = await TrustedIndex.#trustedLink(commit, lookup, ids);
+    const link = await trustedLink(commit, lookup, ids);
     return new TrustedIndex(parseIntroduction(state.introduction), state.anchor, link);
-  }
-
-  // A commit that was checked when it became trusted, or whose descendant was.
-  static async #trustedLink(commit: OpenedCommit, lookup: Lookup, ids: Ids256): Promise<Link> {
-    const top = readTop(commit, { lookup, ids, whole: false });
-    return { commit, top, signers: new Set(), roots: await checkKeys(top, lookup, 'trusted') };
   }
 
   /** The trusted state; undefined before the first update. */
@@ -170,16 +152,17 @@ export class TrustedIndex {
     commits.forEach((commit, i) => {
       if (i > 0 && commit.parents[0] !== commits[i - 1]?.oid) throw notDescendant(commit.oid);
     });
-    const step: Step = { ...update, tags: groupTags(update.cosignatures ?? []) };
+    const { lookup, ids, now } = update;
+    const step: Step = { lookup, ids, now, tags: groupTags(update.cosignatures ?? []), whole: false };
     const fresh = await this.#continuation(commits, step);
     let link = this.#head;
     let anchor = this.#anchor;
     for (const [i, commit] of fresh.entries()) {
-      const last = i === fresh.length - 1;
+      const one = { ...step, whole: i === fresh.length - 1 };
       link =
         link === undefined
-          ? await this.#anchorLink(commit, step, last)
-          : await TrustedIndex.#nextLink(link, commit, step, last);
+          ? await anchorLink(this.introduction, commit, one)
+          : await nextLink(link, commit, one);
       anchor ??= commit.oid;
     }
     if (link === undefined || link === this.#head) return this;
@@ -189,18 +172,18 @@ export class TrustedIndex {
   }
 
   // The commits after the trusted head. index.md §8.2
-  async #continuation(commits: readonly OpenedCommit[], update: Step): Promise<readonly OpenedCommit[]> {
+  async #continuation(commits: readonly OpenedCommit[], step: Step): Promise<readonly OpenedCommit[]> {
     const head = this.#head?.commit;
     if (head === undefined || commits.length === 0) return commits;
     const at = commits.findIndex((commit) => commit.oid === head.oid);
     if (at >= 0) return commits.slice(at + 1);
     if (commits[0]?.parents[0] === head.oid) return commits;
-    return this.#divergence(commits, update);
+    return this.#divergence(commits, step);
   }
 
   // index.md §8.2, §9: commits that do not continue the head are older ones, or proof of two histories, or a stranger's.
-  async #divergence(commits: readonly OpenedCommit[], update: Step): Promise<never> {
-    const ours = this.#ancestors(update.lookup);
+  async #divergence(commits: readonly OpenedCommit[], step: Step): Promise<never> {
+    const ours = this.#ancestors(step.lookup);
     const first = commits.find((commit) => !ours.has(commit.oid));
     const newest = commits.at(-1);
     if (first === undefined || newest === undefined) {
@@ -217,10 +200,9 @@ export class TrustedIndex {
     try {
       const parent = first.parents[0] === undefined ? undefined : ours.get(first.parents[0]);
       if (parent === undefined) {
-        theirs = await TrustedIndex.start(this.introduction).#anchorLink(first, update, false);
+        theirs = await anchorLink(this.introduction, first, step);
       } else {
-        const base = await TrustedIndex.#trustedLink(parent, update.lookup, update.ids);
-        theirs = await TrustedIndex.#nextLink(base, first, update, false);
+        theirs = await nextLink(await trustedLink(parent, step.lookup, step.ids), first, step);
       }
     } catch (cause) {
       if (cause instanceof GtpkgError) throw notDescendant(newest.oid, cause);
@@ -251,125 +233,6 @@ export class TrustedIndex {
     }
     return found;
   }
-
-  // index.md §7: the first commit is believed because the introduction's roots signed it.
-  async #anchorLink(commit: OpenedCommit, update: Step, whole: boolean): Promise<Link> {
-    const { lookup, ids, now } = update;
-    const cosignatures = update.tags.get(commit.oid) ?? [];
-    const { roots, threshold } = this.introduction;
-    const keys = await keysNamed(commit, roots, lookup);
-    if (keys.length === 0) throw mismatch(commit, 'none of its root keys is in the index');
-    const position = whole ? {} : { position: { parentDate: undefined, commitDate: commit.committed } };
-    // co-signatures alone may reach the threshold: the commit that brought these roots in may be by an older one
-    const judgement: Judgement = { now, ...position };
-    const signers = await requireSigners({
-      commit,
-      cosignatures,
-      keys,
-      threshold,
-      judgement,
-      ownElsewhere: true,
-    });
-    const top = readTop(commit, { lookup, ids, whole });
-    // index.md §7: and because it authorises exactly the introduction's roots
-    if (!sameAuthorizations(top.authorizations, this.introduction))
-      throw mismatch(commit, 'its authorizations are not those of the introduction');
-    const { sequence } = top.distribution;
-    if (commit.parents.length === 0 && sequence !== 1)
-      throw malformed(`the first commit has the number ${sequence}`);
-    if (top.authorizations.since > sequence) throw malformed('Since is in the future');
-    checkStatements(commit, top, now);
-    return { commit, top, signers, roots: await checkKeys(top, lookup, undefined) };
-  }
-
-  // index.md §8.3, §8.4: a commit is believed because the roots authorised in its parent signed it.
-  static async #nextLink(base: Link, commit: OpenedCommit, update: Step, whole: boolean): Promise<Link> {
-    const { lookup, ids, now } = update;
-    const cosignatures = update.tags.get(commit.oid) ?? [];
-    const before = base.top;
-    const position = whole
-      ? {}
-      : { position: { parentDate: before.distribution.date, commitDate: commit.committed } };
-    const judgement: Judgement = { now, ...position };
-    // index.md §8.3: threshold of the PARENT's authorizations, on the raw bytes
-    const keys = [...base.roots.values()];
-    const rotation = mayRotate(commit, before, lookup);
-    const { threshold } = before.authorizations;
-    const signers = await requireSigners({
-      commit,
-      cosignatures,
-      keys,
-      threshold,
-      judgement,
-      ownElsewhere: rotation,
-    });
-    // index.md §5: the parent by SHA-256, then the tree by SHA-256
-    if (commit.message.parent !== base.commit.sha256) {
-      throw new GtpkgError(
-        'INDEX_CORRUPT',
-        `The parent of index commit ${commit.oid} is not the one that was signed (Parent-SHA256 differs)`,
-        {
-          data: { commit: commit.oid },
-        },
-      );
-    }
-    const top = readTop(commit, { lookup, ids, before, whole });
-    // index.md §8.4: numbers rise by one, the name stays
-    const { sequence, name } = top.distribution;
-    if (sequence !== before.distribution.sequence + 1)
-      throw malformed(`number ${sequence} follows number ${before.distribution.sequence}`);
-    if (name !== before.distribution.name)
-      throw malformed(`the name changes from ${before.distribution.name} to ${name}`);
-    checkStatements(commit, top, now);
-    const link: Link = { commit, top, signers, roots: await checkKeys(top, lookup, base) };
-    const same = sameAuthorizations(top.authorizations, before.authorizations);
-    if (same && top.authorizations.since !== before.authorizations.since)
-      throw malformed('Since changes without a change of roots');
-    if (!rotation) return link;
-    // index.md §8.4: a change of authorizations needs the old threshold (above) and the new one, and is committed by either side
-    const after = [...link.roots.values()];
-    await verifyStatement(commitStatement(commit), same ? keys : [...keys, ...after], judgement);
-    if (same) return link;
-    if (top.authorizations.since !== sequence)
-      throw malformed('Since does not name the commit that changed the roots');
-    const renewed = await requireSigners({
-      commit,
-      cosignatures,
-      keys: after,
-      threshold: top.authorizations.threshold,
-      judgement,
-      ownElsewhere: true,
-    });
-    return { ...link, signers: new Set([...signers, ...renewed]) };
-  }
-}
-
-// Whether the commit may change the roots: then its own signature may be by a new one. The answer is not trusted, it only
-// chooses which error a wrong signature gets and lets either side of a rotation be the committer.
-function mayRotate(commit: OpenedCommit, before: Top, lookup: Lookup): boolean {
-  const tree = lookup(commit.tree);
-  if (tree?.type !== 'tree' || tree.body.length > limits.MAX_INDEX_FILE) return false;
-  return parseTree(tree.body).some(
-    (entry) => entry.name === 'authorizations' && entry.oid !== before.authorizationsFile.oid,
-  );
-}
-
-// index.md §8.4: what the commit says of itself
-function checkStatements(commit: OpenedCommit, top: Top, now: Date): void {
-  const { name, sequence, date } = top.distribution;
-  if (commit.message.name !== name || commit.message.sequence !== sequence)
-    throw malformed('the commit message names another state than its tree');
-  // index.md §8.5: not from the future, by more than clocks differ
-  if (date.getTime() > now.getTime() + limits.CLOCK_SKEW) {
-    throw new GtpkgError(
-      'INDEX_FUTURE',
-      `The index ${name} is dated ${date.toISOString()}, which is in the future`,
-      {
-        hint: 'Check the clock of this machine.',
-        data: { index: name, date: date.toISOString() },
-      },
-    );
-  }
 }
 
 function notDescendant(oid: Oid, cause?: GtpkgError): GtpkgError {
@@ -382,15 +245,4 @@ function notDescendant(oid: Oid, cause?: GtpkgError): GtpkgError {
       cause,
     },
   );
-}
-
-function mismatch(commit: OpenedCommit, why: string): GtpkgError {
-  return new GtpkgError('INTRODUCTION_MISMATCH', `The index does not fit its introduction: ${why}`, {
-    hint: 'Nothing was trusted. Compare the introduction with where you got it from.',
-    data: { commit: commit.oid },
-  });
-}
-
-function malformed(what: string): GtpkgError {
-  return new GtpkgError('INDEX_MALFORMED', `The index is malformed: ${what}`);
 }
