@@ -319,7 +319,7 @@ test('a large package goes all the way in bounded memory', async () => {
     await writeFile(
       `${place}/src/data/large`,
       (function* () {
-        for (let i = 0; i < 96; i++) yield Buffer.concat([Buffer.from(`${i}`), chunk]);
+        for (let i = 0; i < 192; i++) yield Buffer.concat([Buffer.from(`${i}`), chunk]);
       })(),
     );
     const start = process.resourceUsage().maxRSS;
@@ -339,6 +339,6 @@ test('a large package goes all the way in bounded memory', async () => {
         for await (const _chunk of chunks);
       },
     });
-    assert.ok(process.resourceUsage().maxRSS - start < 64 * 1024, 'grew by less than 64 MiB');
+    assert.ok(process.resourceUsage().maxRSS - start < 128 * 1024, 'grew by less than 128 MiB');
   });
 });
