@@ -3,14 +3,17 @@
  */
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import {
   compareVersions,
+  EXIT,
   GtpkgError,
   manifestSize,
   pathToText,
   systemCode,
+  type Control,
   type CoreKey,
+  type ErrorCode,
   type ReleaseId,
 } from '../../model/index.js';
 import type { DescribedRelease, PackageInput } from '../../package-repo/index.js';
@@ -76,8 +79,31 @@ async function commit(
   return { ...done.id, commit: done.commit, tree: done.tree, repository, changed: done.changed };
 }
 
-/** What a user may hand to publish: a directory, a .deb. @throws GtpkgError FILE_NOT_FOUND, SOURCE_DIR_MALFORMED, DEB_… */
-export async function buildFrom(context: Context, path: string, repo?: string): Promise<BuiltRelease> {
+/** What to do about each kind of input that cannot be read. */
+const REPAIR: Partial<Readonly<Record<ErrorCode, string>>> = {
+  CONTROL_MALFORMED: 'Correct the control file: one paragraph in UTF-8, fields as in deb-control(5).',
+  DEB_MALFORMED: 'Fetch or build the file again; dpkg-deb --info shows what dpkg makes of it.',
+  DEB_UNSAFE: 'Do not install this file. Honest tools do not make such archives.',
+  SOURCE_DIR_MALFORMED: 'A package directory has control and data/, and may have conffiles and scripts/.',
+};
+
+// Of several files it must be clear which one is meant.
+function inputFailure(error: unknown, path: string): unknown {
+  if (!(error instanceof GtpkgError) || error.exit !== EXIT.usage) return error;
+  const { code, message, data } = error;
+  const hint = error.hint ?? REPAIR[code];
+  return new GtpkgError(code, message.includes(basename(path)) ? message : `${path}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    data: { ...data, path },
+    cause: error,
+  });
+}
+
+/**
+ * Reads what a user may hand to publish: a directory, a .deb. Must be closed.
+ * @throws GtpkgError FILE_NOT_FOUND, SOURCE_DIR_MALFORMED, CONTROL_MALFORMED, DEB_…
+ */
+export async function readInput(path: string): Promise<PackageInput> {
   const { readDeb, readDirectory } = await import('../../package-repo/index.js');
   const kind = await stat(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT')
@@ -87,9 +113,29 @@ export async function buildFrom(context: Context, path: string, repo?: string): 
       });
     throw systemFailure(error, path);
   });
-  const input = kind.isDirectory() ? await readDirectory(path) : await readDeb(path);
   try {
+    return kind.isDirectory() ? await readDirectory(path) : await readDeb(path);
+  } catch (error) {
+    throw inputFailure(error, path);
+  }
+}
+
+/**
+ * Commits what `path` holds into its package repository.
+ * @param accept - may refuse it before anything is written
+ * @throws GtpkgError as readInput; ALREADY_EXISTS
+ */
+export async function buildFrom(
+  context: Context,
+  path: string,
+  { repo, accept }: { repo?: string | undefined; accept?: (control: Control) => void } = {},
+): Promise<BuiltRelease> {
+  const input = await readInput(path);
+  try {
+    accept?.(input.control);
     return await commit(context, input, repo);
+  } catch (error) {
+    throw inputFailure(error, path);
   } finally {
     await input.close();
   }
@@ -101,7 +147,7 @@ export async function buildPackage(
   directory: string,
   repo: string | undefined,
 ): Promise<BuiltRelease> {
-  return buildFrom(context, directory, repo);
+  return buildFrom(context, directory, { repo });
 }
 
 /** Imports .deb files in the order given. @throws GtpkgError DEB_MALFORMED, DEB_UNSAFE */
@@ -115,7 +161,7 @@ export async function importPackages(
   const releases: BuiltRelease[] = [];
   context.report({ kind: 'start', id: 'import', label: 'Importing', total: files.length });
   for (const file of files) {
-    releases.push(await buildFrom(context, file, repo));
+    releases.push(await buildFrom(context, file, { repo }));
     context.report({ kind: 'advance', id: 'import', done: releases.length, note: file });
   }
   context.report({ kind: 'end', id: 'import' });

@@ -4,7 +4,14 @@
  */
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatIntroduction, GtpkgError, type ReleaseId, type ReleasePin } from '../../model/index.js';
+import {
+  formatIntroduction,
+  GtpkgError,
+  type Control,
+  type CoreKey,
+  type ReleaseId,
+  type ReleasePin,
+} from '../../model/index.js';
 import type { IndexEntry } from '../../index-repo/index.js';
 import type { PublicKey, Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
@@ -13,7 +20,7 @@ import { chooseOffered } from './download.js';
 import { indexRepository, indexSigners, pushIndex, showIndex } from './indexes.js';
 import { signerFor } from './keys.js';
 import { OfferedUniverse, openSources } from './offers.js';
-import { buildFrom, chooseRelease, releaseSigner, type TaggedRelease } from './packages.js';
+import { buildFrom, chooseRelease, readInput, releaseSigner, type TaggedRelease } from './packages.js';
 import { drain, fetchCores, verifyReleases } from './releases.js';
 import { keyOfSource } from './sources.js';
 import { someWords } from './versions.js';
@@ -156,10 +163,37 @@ async function releaseOf(context: Context, path: string): Promise<{ repository: 
     });
     return { repository, id: release.id };
   }
-  const built = await buildFrom(context, path);
+  const built = await buildFrom(context, path, { accept: await listable() });
   return {
     repository: built.repository,
     id: { name: built.name, version: built.version, architecture: built.architecture },
+  };
+}
+
+/** Refuses a control file that no index can list, before anything is made of it. @throws GtpkgError CONTROL_MALFORMED */
+async function listable(): Promise<(control: Control) => void> {
+  const { entryFrom } = await import('../../index-repo/index.js');
+  return (control) => {
+    const { name, version, architecture } = control;
+    const zeros = (length: number): never => '0'.repeat(length) as never;
+    const core = { key: 'y'.repeat(52) as CoreKey, byteLength: 1 };
+    try {
+      entryFrom(control, {
+        name,
+        version,
+        architecture,
+        core,
+        tag: zeros(40),
+        tree: zeros(64),
+        signer: zeros(40),
+      });
+    } catch (error) {
+      if (!(error instanceof GtpkgError) || error.code !== 'ENTRY_MALFORMED') throw error;
+      throw new GtpkgError('CONTROL_MALFORMED', error.message, {
+        hint: 'Take that out of the control file and publish again.',
+        cause: error,
+      });
+    }
   };
 }
 
@@ -212,8 +246,8 @@ async function dryPublish(
   suite: string,
   paths: readonly string[],
 ): Promise<Published> {
-  const { readDeb, readDirectory } = await import('../../package-repo/index.js');
   const { entriesOf } = await import('../../index-repo/index.js');
+  const accept = await listable();
   const releases: Published['releases'][number][] = [];
   for (const path of paths) {
     if (await isRepository(path)) {
@@ -221,11 +255,9 @@ async function dryPublish(
       releases.push({ ...release.id, core: null, size: 0, state: 'published' });
       continue;
     }
-    const input =
-      (await stat(path).catch(() => undefined))?.isDirectory() === true
-        ? await readDirectory(path)
-        : await readDeb(path);
+    const input = await readInput(path);
     try {
+      accept(input.control);
       const { name, version, architecture } = input.control;
       const listed = (await entriesOf(indexRepository(index), suite, name)).some(
         (entry) => entry.pin.version === version && entry.pin.architecture === architecture,
