@@ -79,6 +79,7 @@ export async function importPlan(
     throw new GtpkgError(
       'INDEX_CORRUPT',
       'The tree of the index is not the one that was signed (Tree-SHA256 differs)',
+      { hint: 'What is known was kept. If it stays so, remove the source and add it again.' },
     );
   const entries = await countChanges(read, before?.tree, head);
   await storeAll({ dir, objects, links, tags, fresh, ids, repository, digests, previous: before?.commit });

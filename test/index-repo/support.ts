@@ -121,7 +121,7 @@ export interface CommitPlan {
   readonly files?: Record<string, Buffer | undefined>;
   readonly keys?: readonly PublicKey[];
   /** other hashes than the true ones in the commit message */
-  readonly message?: { tree?: Sha256; parent?: Sha256; suites?: Sha256 };
+  readonly message?: { tree?: Sha256; parent?: Sha256; suites?: Sha256; sequence?: number; name?: string };
   /** parent to name in the commit header instead of the true one */
   readonly parent?: ChainCommit | undefined;
   /** the bytes that go into the object after signing */
@@ -208,8 +208,8 @@ export class Chain {
     const suites256 = plan.message?.suites ?? (suitesOid === undefined ? undefined : ids.get(suitesOid));
     const parent256 = plan.message?.parent ?? parent?.sha256;
     const message = formatCommitMessage({
-      name: distribution.name,
-      sequence: distribution.sequence,
+      name: plan.message?.name ?? distribution.name,
+      sequence: plan.message?.sequence ?? distribution.sequence,
       tree: plan.message?.tree ?? (ids.get(tree) as Sha256),
       ...(suites256 === undefined ? {} : { suites: suites256 }),
       ...(parent256 === undefined ? {} : { parent: parent256 }),

@@ -23,6 +23,7 @@ import {
   publishIndex,
   readStoredIndex,
   syncIndex,
+  viewIndex,
   type IndexChange,
   type SyncOptions,
 } from '../../index-repo/index.js';
@@ -321,6 +322,25 @@ describe('a client', () => {
         [bob.fingerprint, eve.fingerprint].sort(),
         [ada.fingerprint, bob.fingerprint].sort(),
       ]);
+    }));
+
+  test('a damaged map of SHA-256 ids can only make an index be refused', () =>
+    inTemp(async (temp) => {
+      const publisher = await Publisher.create(join(temp, 'p'));
+      const c = await client(temp);
+      const { commit } = await c.sync(publisher.log);
+      const repository = await Repository.open(c.dir);
+      const { top } = await viewIndex((oid) => repository.read(oid), commit);
+      const path = join(c.dir, 'gtpkg-sha256');
+      const bytes = readFileSync(path);
+      const at = bytes.indexOf(Buffer.from(top.get('authorizations')?.oid ?? '', 'hex'));
+      assert.ok(at > 0);
+      bytes[at + 30] = (bytes[at + 30] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+      await publisher.add('1', 'hello');
+      await c.refuses(publisher.log, 'INDEX_CORRUPT');
+      rmSync(path);
+      assert.equal((await c.sync(publisher.log)).sequence, 2);
     }));
 });
 

@@ -257,6 +257,32 @@ describe('signatures', () => {
     await refused(trusted, later.update(), 'SIGNER_EXPIRED');
   });
 
+  test('an expired key cannot go back in time behind a younger parent', async () => {
+    const start = Date.now() - 20 * DAY;
+    const old = await makeSigner('Old', { date: seconds(start), expiresIn: (10 * DAY) / 1000 });
+    const dates = (day: number) => ({
+      date: seconds(start + day * DAY),
+      validUntil: seconds(start + 60 * DAY),
+    });
+    const chain = new Chain();
+    const authorizations = { threshold: 1, since: 1, roots: [old.fingerprint, bob.fingerprint].sort() };
+    const keys = [old.publicKey, bob.publicKey];
+    await chain.commit({ signers: [bob], keys, authorizations, distribution: dates(1) });
+    await chain.commit({ signers: [bob], distribution: dates(15) });
+    const trusted = await TrustedIndex.start(introduce(authorizations.roots)).update(chain.update());
+    // dated day 9, when the key was good; but its parent is of day 15
+    const late = old.at(seconds(start + 9 * DAY));
+    const roots = [eve.fingerprint];
+    await chain.commit({
+      signers: [late, eve],
+      keys: [eve.publicKey],
+      authorizations: { roots, since: 3 },
+      distribution: dates(9),
+    });
+    await chain.commit({ signers: [eve], distribution: dates(19) });
+    await refused(trusted, chain.update(), 'SIGNER_EXPIRED');
+  });
+
   test('signature dated in the future', async () => {
     const { chain, trusted } = await honest();
     await chain.commit({ signers: [ada.at(new Date(Date.now() + DAY))] });
@@ -306,6 +332,7 @@ describe('thresholds', () => {
     const { chain, trusted } = await twoOfThree();
     await chain.commit({ signers: [ada] });
     await chain.cosign(chain.tip, ada, { as: bob.fingerprint });
+    await chain.cosign(chain.tip, eve, { as: bob.fingerprint });
     await chain.cosign(chain.tip, eva, { as: bob.fingerprint });
     await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
   });
@@ -619,6 +646,14 @@ describe('lineage', () => {
     for (const sequence of [1, 2, 4, Number.MAX_SAFE_INTEGER - 8e15]) {
       const { chain, trusted } = await honest();
       await chain.commit({ signers: [ada], distribution: { sequence } });
+      await refused(trusted, chain.update(), 'INDEX_MALFORMED');
+    }
+  });
+
+  test('a message that names another state than its tree', async () => {
+    for (const message of [{ sequence: 4 }, { name: 'other' }]) {
+      const { chain, trusted } = await honest();
+      await chain.commit({ signers: [ada], message });
       await refused(trusted, chain.update(), 'INDEX_MALFORMED');
     }
   });
