@@ -80,7 +80,10 @@ async function* store(
   yield tail;
 }
 
-async function* deflate(chunks: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Buffer> {
+async function* deflate(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  level: number,
+): AsyncGenerator<Buffer> {
   const stream = createDeflate({ level, chunkSize: 64 * 1024 });
   const input = Readable.from(chunks);
   input.on('error', (error) => stream.destroy(error));
@@ -110,15 +113,27 @@ async function* counted(
     );
 }
 
-function packed(item: PackItem, level: number | undefined): AsyncIterable<Buffer> | Iterable<Buffer> {
-  const content = item.content();
-  const chosen = level ?? (item.size > LARGE ? 1 : 6);
-  const inMemory = content instanceof Uint8Array;
-  if (inMemory && content.length !== item.size)
+async function* packed(item: PackItem, level: number | undefined): AsyncGenerator<Buffer> {
+  let content = item.content();
+  if (!(content instanceof Uint8Array)) {
+    content = counted(content, item.size);
+    // a stream object costs more than deflating a small blob in one go
+    if (item.size <= LARGE) content = await gather(content);
+  }
+  if (content instanceof Uint8Array && content.length !== item.size) {
     throw new GtpkgError('OBJECT_CORRUPT', `an object of ${item.size} bytes came with ${content.length}`);
-  if (chosen === 0) return store(inMemory ? [content] : counted(content, item.size), item.size);
-  if (inMemory && item.size <= LARGE) return [deflateSync(content, { level: chosen })];
-  return deflate(counted(inMemory ? [content] : content, item.size), chosen);
+  }
+  const chosen = level ?? (item.size > LARGE ? 1 : 6);
+  const chunks = content instanceof Uint8Array ? [content] : content;
+  if (chosen === 0) yield* store(chunks, item.size);
+  else if (content instanceof Uint8Array && item.size <= LARGE) yield deflateSync(content, { level: chosen });
+  else yield* deflate(chunks, chosen);
+}
+
+async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
 }
 
 /**

@@ -37,8 +37,9 @@ export interface DirectoryOptions {
 export async function readDirectory(dir: string, options: DirectoryOptions = {}): Promise<PackageInput> {
   return withIo(`Cannot read ${dir}`, async () => {
     await checkTop(dir);
-    const controlBytes = await readSmall(join(dir, 'control'), limits.MAX_CONTROL);
-    const control = parseControl(controlBytes, join(dir, 'control'));
+    const written = await readSmall(join(dir, 'control'), limits.MAX_CONTROL);
+    const where = join(dir, 'control');
+    const stated = parseControl(written, where);
     const raw: RawEntry[] = [];
     const root = Buffer.from(join(dir, 'data'));
     await walk({
@@ -49,6 +50,8 @@ export async function readDirectory(dir: string, options: DirectoryOptions = {})
       options: { ...options, sourceDateEpoch: epoch(options) },
     });
     const { entries, digests } = layOut(raw, 'SOURCE_DIR_MALFORMED');
+    const controlBytes = stated.fields.has('Installed-Size') ? written : withInstalledSize(written, entries);
+    const control = controlBytes === written ? stated : parseControl(controlBytes, where);
     const conffiles = await readSmall(join(dir, 'conffiles'), limits.MAX_CONTROL).catch(absent);
     return {
       control,
@@ -62,6 +65,12 @@ export async function readDirectory(dir: string, options: DirectoryOptions = {})
       close: () => Promise.resolve(),
     };
   });
+}
+
+// Policy §5.6.20, as dpkg-gencontrol counts: KiB, files rounded up, anything else one.
+function withInstalledSize(control: Buffer, entries: readonly ManifestEntry[]): Buffer {
+  const size = entries.reduce((sum, { type, size: bytes }) => sum + (type === 'f' ? Math.ceil(bytes / 1024) : 1), 0);
+  return Buffer.from(`${control.toString('utf8').trimEnd()}\nInstalled-Size: ${size}\n`, 'utf8');
 }
 
 const TOP = new Set(['control', 'data', 'conffiles', 'scripts']);

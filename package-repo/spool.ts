@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { BlobHasher, withIo, type BlobDigests } from '../git/index.js';
 
 /** What was put into the spool. */
@@ -12,6 +11,9 @@ export interface Spooled {
   readonly size: number;
   readonly digests: BlobDigests;
 }
+
+/** Parts up to this size are read in one piece. */
+const SMALL = 256 * 1024;
 
 /** An append-only temporary file. Must be closed; then it is gone. */
 export class Spool {
@@ -30,7 +32,7 @@ export class Spool {
     return withIo('Cannot make a temporary file', async () => {
       const dir = await mkdtemp(join(tmpdir(), 'gtpkg-'));
       try {
-        return new Spool(dir, await open(join(dir, 'spool'), 'wx', 0o600));
+        return new Spool(dir, await open(join(dir, 'spool'), 'wx+', 0o600));
       } catch (error) {
         await rm(dir, { recursive: true, force: true });
         throw error;
@@ -51,13 +53,19 @@ export class Spool {
   }
 
   /** The bytes of a part. */
-  read({ offset, size }: Spooled): AsyncIterable<Uint8Array> {
-    if (size === 0) return Readable.from([]);
-    return createReadStream(join(this.#dir, 'spool'), {
-      start: offset,
-      end: offset + size - 1,
-      highWaterMark: 256 * 1024,
-    });
+  read(part: Spooled): AsyncIterable<Uint8Array> {
+    if (part.size <= SMALL) return this.#readWhole(part);
+    const range = { start: part.offset, end: part.offset + part.size - 1 };
+    return createReadStream(join(this.#dir, 'spool'), { ...range, highWaterMark: SMALL });
+  }
+
+  // most files are small: one read, no stream
+  async *#readWhole({ offset, size }: Spooled): AsyncGenerator<Uint8Array> {
+    if (size === 0) return;
+    const { bytesRead, buffer } = await withIo('Cannot read a temporary file', () =>
+      this.#file.read(Buffer.alloc(size), 0, size, offset),
+    );
+    yield buffer.subarray(0, bytesRead);
   }
 
   /** Removes the file; a second call does nothing. */
