@@ -18,6 +18,7 @@ import {
   SCRIPT_NAMES,
   systemCode,
   type BytePath,
+  type ManifestEntry,
   type ScriptName,
 } from '../model/index.js';
 import { checkConffiles, isScriptName, layOut, ownerOf, type PackageInput, type RawEntry } from './input.js';
