@@ -91,6 +91,19 @@ test(
   },
 );
 
+test('the installed size is stated where the maintainer did not', async () => {
+  await inTemp(async (dir) => {
+    await mkdir(`${dir}/data/d`, { recursive: true });
+    await writeFile(`${dir}/data/d/f`, Buffer.alloc(1025));
+    await writeFile(`${dir}/control`, control());
+    const made = await readDirectory(dir);
+    assert.equal(made.control.installedSize, 3);
+    assert.equal(made.controlBytes.toString(), `${control()}Installed-Size: 3\n`);
+    await writeFile(`${dir}/control`, `Installed-Size: 77\n${control()}`);
+    assert.equal((await readDirectory(dir)).control.installedSize, 77);
+  });
+});
+
 test('a package without files is a package', async () => {
   await inTemp(async (dir) => {
     await writeFile(`${dir}/control`, control({ Package: 'meta' }));
