@@ -10,6 +10,7 @@ import { constants, createReadStream } from 'node:fs';
 import { joinPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Sha256 } from '../model/ids.js';
 import { MAX_NAME } from '../model/limits.js';
+import type { ManifestEntry } from '../model/manifest.js';
 import {
   decideConffile,
   type ConffileDecision,
@@ -17,10 +18,12 @@ import {
   type ConffilePolicy,
 } from './conffiles.js';
 import type { Attributes, Disk } from './disk.js';
+import { firstLeft } from './emptied.js';
 import type { Operation } from './operations.js';
 import type { Owners } from './owners.js';
-import { CONFFILE_NEW, CONFFILE_OLD, type PlanInput, type TransactionPlan } from './plan.js';
-import { firstLeft, ownDirectory, type FreshDirectory, type Placement, type Survey } from './survey.js';
+import { CONFFILE_NEW, CONFFILE_OLD, type PlanInput, type Slot, type TransactionPlan } from './plan.js';
+import type { FreshDirectory } from './ground.js';
+import type { Placement, Survey } from './survey.js';
 import { obstructed } from './walk.js';
 
 /** A conffile that the user changed and that changed in the package too. */
@@ -245,4 +248,11 @@ class Composer {
     const device = this.#disk.lstat(path.slice(0, Math.max(0, path.lastIndexOf('/'))))?.dev;
     return this.#context.survey.areas.find((area) => area.device === device)?.path ?? this.#backups;
   }
+}
+
+// The old entry of a directory that only this package has, when its attributes may follow the new one.
+function ownDirectory(plan: TransactionPlan, input: PlanInput, slot: Slot): ManifestEntry | undefined {
+  const old = plan.oldDirectories.get(slot.path);
+  if (old?.name !== slot.by.name) return undefined;
+  return input.claims.get(slot.path)?.some(({ type }) => type === 'd') === true ? undefined : old.entry;
 }

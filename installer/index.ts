@@ -11,13 +11,8 @@ export {
   type RootStatus,
 } from './status.js';
 export { openRoot, type LockMode, type OpenRoot, type OpenRootOptions } from './root.js';
-export {
-  previewTransaction,
-  runTransaction,
-  type TransactionPreview,
-  type TransactionRequest,
-  type TransactionResult,
-} from './transaction.js';
+export { runTransaction, type TransactionResult } from './transaction.js';
+export { previewTransaction, type TransactionPreview, type TransactionRequest } from './prepare.js';
 export {
   planTransaction,
   type ChangeAction,

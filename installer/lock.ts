@@ -134,7 +134,8 @@ export function sweepLocks(disk: Disk, lock: string): void {
     const holder = holderOf(disk, path);
     // a draft whose writer was killed may be empty: its name says whose it is
     const writer = Number(/\.new-(\d+)-/.exec(name)?.[1] ?? 0);
-    const isDead = holder === 'torn' ? writer > 0 && !isRunning(writer) : holder !== undefined && !isAlive(holder, me);
+    const isDead =
+      holder === 'torn' ? writer > 0 && !isRunning(writer) : holder !== undefined && !isAlive(holder, me);
     if (isDead) disk.unlink(path);
   }
 }

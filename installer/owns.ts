@@ -1,10 +1,10 @@
 /** Whose a path is, and which paths a package has. Reads without a lock. */
-import { compareBytes, type BytePath } from '../model/bytes.js';
+import { compareBytes, joinPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { resolve } from 'node:path';
-import { joinPath } from '../model/bytes.js';
 import type { EntryType } from '../model/manifest.js';
 import { eachOwnPath } from './claims.js';
+import { quietly } from './foresee.js';
 import { readStateFile, statePaths } from './state.js';
 import { readStatus, type InstalledPackage } from './status.js';
 import { lookAtDisk, rootBytes, typedPath, Walk } from './walk.js';
@@ -45,15 +45,6 @@ export function ownerOf(dir: string, path: string): readonly PathOwner[] {
     });
   }
   return exact.length > 0 ? exact : reached;
-}
-
-function quietly(walk: Walk, path: string): BytePath | undefined {
-  try {
-    return walk.entry(path);
-  } catch (error) {
-    if (error instanceof GtpkgError) return undefined;
-    throw error;
-  }
 }
 
 function need(dir: string, name: string): InstalledPackage {

@@ -6,17 +6,16 @@
  * for another version; *kept* ones stay. A *solid* is every entry but a directory. A *slot* is one path that incoming
  * packages bring, with the one that gets it. Paths are logical here: as packages spell them.
  */
-import { createHash } from 'node:crypto';
-import { isSafePath, pathToText, type BytePath } from '../model/bytes.js';
+import type { BytePath } from '../model/bytes.js';
 import { isPackageName } from '../model/control.js';
 import { GtpkgError } from '../model/errors.js';
 import type { Sha256 } from '../model/ids.js';
 import { manifestSize, type Manifest, type ManifestEntry } from '../model/manifest.js';
-import { parseRelations } from '../model/relation.js';
 import type { VerifiedRelease } from '../model/release.js';
-import { compareVersions } from '../model/version.js';
 import type { Claims } from './claims.js';
-import { fileConflict, settle, type Contender } from './settle.js';
+import { changesOf } from './changes.js';
+import type { Contender } from './settle.js';
+import { fillSlots, settleClaims } from './slots.js';
 import type { InstalledPackage, RootStatus } from './status.js';
 
 /** One thing that was asked for. */
@@ -206,80 +205,6 @@ function incomingOf({ status, steps }: PlanInput): Incoming[] {
   });
 }
 
-function fillSlots(
-  incoming: readonly Incoming[],
-  lose: (name: string, path: string) => void,
-): Map<string, Slot> {
-  const slots = new Map<string, Slot>();
-  for (const by of incoming) {
-    for (const entry of by.release.manifest) {
-      const { path } = entry;
-      if (!isSafePath(path))
-        throw new GtpkgError('MANIFEST_MALFORMED', `${by.name}: the path ${pathToText(path)} is not safe`);
-      const there = slots.get(path);
-      const slot: Slot = { path, entry, by };
-      if (there === undefined) slots.set(path, slot);
-      else slots.set(path, meet(there, slot, lose));
-    }
-  }
-  return slots;
-}
-
-// Two incoming packages bring one path.
-function meet(one: Slot, other: Slot, lose: (name: string, path: string) => void): Slot {
-  const [a, b] = [one.entry.type, other.entry.type];
-  if (a === 'd' && b === 'd') return one;
-  if (a === 'l' && b === 'd') return { ...one, directoryOf: other.by.name };
-  if (a === 'd' && b === 'l') return { ...other, directoryOf: one.by.name };
-  if (a === 'd' || b === 'd')
-    throw fileConflict(one.path, other.by.name, one.by.name, 'a directory in one, not in the other');
-  const winner = settle(one.by, other.by, one.path);
-  lose(winner === one.by ? other.by.name : one.by.name, one.path);
-  const slot = winner === one.by ? one : other;
-  const directoryOf = one.directoryOf ?? other.directoryOf;
-  if (directoryOf === undefined || slot.entry.type !== 'l') {
-    if (directoryOf !== undefined)
-      throw fileConflict(one.path, slot.by.name, directoryOf, 'a directory in one, not in the other');
-    return slot;
-  }
-  return { ...slot, directoryOf };
-}
-
-function settleClaims(
-  slots: Map<string, Slot>,
-  { claims, status }: PlanInput,
-  lose: (name: string, path: string) => void,
-): void {
-  for (const [path, holders] of claims) {
-    for (const claim of holders) {
-      const slot = slots.get(path);
-      if (slot === undefined) break;
-      const isDirectory = slot.entry.type === 'd';
-      if (claim.type === 'd') {
-        if (isDirectory) continue;
-        if (slot.entry.type !== 'l')
-          throw fileConflict(path, slot.by.name, claim.name, 'a directory in the other');
-        slots.set(path, { ...slot, directoryOf: claim.name });
-      } else if (isDirectory) {
-        if (claim.type !== 'l') throw fileConflict(path, slot.by.name, claim.name, 'a directory in the one');
-        slots.set(path, { ...slot, linkOf: claim.name });
-      } else if (settle(slot.by, contender(status, claim.name), path) === slot.by) {
-        lose(claim.name, path);
-      } else {
-        lose(slot.by.name, path);
-        slots.set(path, { ...slot, lostTo: claim.name });
-      }
-    }
-  }
-}
-
-/** An installed package as a contender for a path. */
-export function contender(status: RootStatus, name: string): Contender {
-  const pkg = status.get(name);
-  const text = pkg?.fields.get('Replaces') ?? '';
-  return { name, version: pkg?.version ?? '0', replaces: parseRelations(text, 'Replaces'), order: 0 };
-}
-
 function oldPaths({ status, steps, manifests }: PlanInput): {
   solids: Map<string, OldPath>;
   directories: Map<string, OldPath>;
@@ -324,90 +249,4 @@ function conffilesOf(
       return [{ path, by, entry: slot.entry, base: own.get(path) ?? known.get(path) ?? before.get(path) }];
     });
   });
-}
-
-interface EndState {
-  readonly slots: ReadonlyMap<string, Slot>;
-  readonly claims: Claims;
-}
-
-function changesOf(input: PlanInput, incoming: readonly Incoming[], end: EndState): PackageChange[] {
-  const marks = input.steps.filter((step) => step.kind === 'mark');
-  const marked = (pkg: InstalledPackage): InstalledPackage => {
-    let { auto, held } = pkg;
-    for (const mark of marks)
-      if (mark.name === pkg.name) [auto, held] = [mark.auto ?? auto, mark.held ?? held];
-    return auto === pkg.auto && held === pkg.held ? pkg : { ...pkg, auto, held };
-  };
-  const changes = input.steps.flatMap((step): PackageChange[] => {
-    if (step.kind === 'install') {
-      const by = incoming.find((one) => one.step === step);
-      if (by === undefined) return [];
-      return [{ name: by.name, action: installAction(by), from: by.old, to: marked(installed(by, end)) }];
-    }
-    if (step.kind === 'remove') {
-      const from = input.status.get(step.name);
-      if (from === undefined) return [];
-      const to = step.purge ? undefined : configFiles(from, end);
-      return [{ name: step.name, action: step.purge ? 'purge' : 'remove', from, to }];
-    }
-    return [];
-  });
-  const names = new Set(changes.map((change) => change.name));
-  for (const name of new Set(marks.map((mark) => mark.name))) {
-    const from = input.status.get(name);
-    if (from === undefined || names.has(name) || marked(from) === from) continue;
-    changes.push({ name, action: 'mark', from, to: marked(from) });
-  }
-  return changes;
-}
-
-function installAction({ old, version }: Incoming): ChangeAction {
-  if (old?.state !== 'installed') return 'install';
-  const order = compareVersions(version, old.version);
-  return order > 0 ? 'upgrade' : order < 0 ? 'downgrade' : 'reinstall';
-}
-
-function installed(by: Incoming, end: EndState): InstalledPackage {
-  const { pin, control, conffiles, manifest, scripts } = by.release;
-  const paths = new Map(manifest.map((entry) => [entry.path as string, entry]));
-  const shipped = new Set(conffiles);
-  const current = conffiles.flatMap((path) => {
-    const entry = paths.get(path);
-    const slot = end.slots.get(path);
-    if (entry?.sha256 === undefined || slot?.by !== by || slot.lostTo !== undefined) return [];
-    return [{ path: entry.path, sha256: entry.sha256, obsolete: false }];
-  });
-  // what the user may have changed stays, although nobody ships it any more
-  const obsolete = (by.old?.conffiles ?? []).flatMap(({ path, sha256 }) =>
-    shipped.has(path) || taken(path, end) ? [] : [{ path, sha256, obsolete: true }],
-  );
-  return {
-    name: pin.name,
-    version: pin.version,
-    architecture: pin.architecture,
-    state: 'installed',
-    pin,
-    source: by.step.source,
-    suite: by.step.suite,
-    auto: by.step.auto,
-    held: by.old?.held ?? false,
-    conffiles: [...current, ...obsolete],
-    replaced: [],
-    manifest: createHash('sha256').update(by.release.manifestBytes).digest('hex') as Sha256,
-    scriptsSkipped: scripts.size > 0,
-    fields: control.fields,
-  };
-}
-
-// Somebody else has the path in the end.
-function taken(path: string, { slots, claims }: EndState): boolean {
-  return slots.has(path) || claims.get(path)?.some((claim) => claim.type !== 'd') === true;
-}
-
-// As dpkg does, a package is forgotten at once when there is nothing for a later purge to do.
-function configFiles(from: InstalledPackage, end: EndState): InstalledPackage | undefined {
-  const conffiles = from.conffiles.filter(({ path }) => !taken(path, end));
-  if (conffiles.length === 0) return undefined;
-  return { ...from, state: 'config-files', conffiles, replaced: [], auto: false, held: false };
 }

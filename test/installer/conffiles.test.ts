@@ -19,8 +19,12 @@ const pkg = (version: string, content: string, more: Partial<h.PackageSpec> = {}
 
 test('the three-way table', () => {
   const [a, b, c] = ['a', 'b', 'c'] as unknown as [Sha256, Sha256, Sha256];
-  const decide = (base: Sha256 | undefined, dist: Sha256, current: Sha256 | 'absent' | 'special', policy?: 'new') =>
-    decideConffile({ base, dist, current }, policy);
+  const decide = (
+    base: Sha256 | undefined,
+    dist: Sha256,
+    current: Sha256 | 'absent' | 'special',
+    policy?: 'new',
+  ) => decideConffile({ base, dist, current }, policy);
   assert.equal(decide(undefined, a, 'absent'), 'place');
   assert.equal(decide(a, a, 'absent'), 'absent');
   assert.equal(decide(a, b, 'absent'), 'absent');
@@ -50,7 +54,9 @@ test('modified, and the new version differs: kept, the new one beside it, report
   const result = await h.run(dir, [h.install(pkg('2', 'two'))]);
   assert.equal(h.read(dir, ETC), 'mine');
   assert.equal(h.read(dir, `${ETC}.gtpkg-new`), 'two');
-  assert.deepEqual(result.keptConffiles, [{ package: 'aa', path: `/${ETC}`, kept: 'user', other: `/${ETC}.gtpkg-new` }]);
+  assert.deepEqual(result.keptConffiles, [
+    { package: 'aa', path: `/${ETC}`, kept: 'user', other: `/${ETC}.gtpkg-new` },
+  ]);
   // same version of the conffile again: nothing to say, nothing to write
   fs.rmSync(join(dir, `${ETC}.gtpkg-new`));
   const again = await h.run(dir, [h.install(pkg('3', 'two'))]);
@@ -114,7 +120,10 @@ test('remove keeps them, reinstalling finds them, purge deletes them and what st
   await h.run(dir, [h.remove('aa', true)]);
   assert.deepEqual([...h.picture(dir)], []);
   assert.equal(readStatus(dir).size, 0);
-  assert.deepEqual(Object.keys(h.wholeState(dir)).filter((key) => key.startsWith('MANIFEST')), []);
+  assert.deepEqual(
+    Object.keys(h.wholeState(dir)).filter((key) => key.startsWith('MANIFEST')),
+    [],
+  );
 });
 
 test('no longer shipped: stays as obsolete until the purge, or until another package ships it', async (t) => {
@@ -142,14 +151,17 @@ test('a plain file that became a conffile is treated by what was shipped before'
   assert.equal(h.read(dir, ETC), 'mine');
 });
 
-test('a file of nobody in the place of a new conffile is the user\'s', async (t) => {
+test("a file of nobody in the place of a new conffile is the user's", async (t) => {
   const dir = h.tempDir(t);
   h.write(dir, ETC, 'mine');
   const result = await h.run(dir, [h.install(pkg('1', 'one'))]);
   assert.equal(h.read(dir, ETC), 'mine');
   assert.equal(h.read(dir, `${ETC}.gtpkg-new`), 'one');
   assert.equal(result.keptConffiles.length, 1);
-  assert.equal(result.notes.some((note) => note.includes('belonged to no package')), false);
+  assert.equal(
+    result.notes.some((note) => note.includes('belonged to no package')),
+    false,
+  );
 });
 
 test('a conffile that the user made a link or a directory is left alone, and nothing is written through it', async (t) => {

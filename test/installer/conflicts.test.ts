@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { GtpkgError } from '../../model/errors.js';
+import { type GtpkgError } from '../../model/errors.js';
 import { filesOf, ownerOf, readStatus, verifyRoot } from '../../installer/index.js';
 import * as h from './helpers.js';
 
@@ -13,7 +13,12 @@ const verify = async (dir: string): Promise<string[]> => {
   for await (const { package: name, path, kind } of verifyRoot(dir)) found.push(`${name} ${path} ${kind}`);
   return found;
 };
-async function refused(dir: string, steps: Parameters<typeof h.run>[1], code: 'FILE_CONFLICT' | 'ROOT_OBSTRUCTED', pattern?: RegExp) {
+async function refused(
+  dir: string,
+  steps: Parameters<typeof h.run>[1],
+  code: 'FILE_CONFLICT' | 'ROOT_OBSTRUCTED',
+  pattern?: RegExp,
+) {
   const before = h.wholeState(dir);
   await assert.rejects(h.run(dir, steps), h.coded(code, pattern));
   assert.deepEqual(h.wholeState(dir), before);
@@ -22,23 +27,41 @@ async function refused(dir: string, steps: Parameters<typeof h.run>[1], code: 'F
 test('a file of another package is not overwritten; both names and the path are in the error', async (t) => {
   const dir = h.tempDir(t);
   await h.run(dir, [h.install({ name: 'aa', files: { 'opt/x': 'aa' } })]);
-  await refused(dir, [h.install({ name: 'bb', files: { 'opt/x': 'bb' } })], 'FILE_CONFLICT', /bb and aa .*\/opt\/x/);
-  await assert.rejects(h.run(dir, [h.install({ name: 'bb', files: { 'opt/x': 'bb' } })]), (error: GtpkgError) => {
-    assert.deepEqual(error.data, { path: 'opt/x', packages: ['bb', 'aa'] });
-    assert.equal(error.exit, 7);
-    return true;
-  });
-  await refused(dir, [h.install({ name: 'cc', files: { y: '1' } }), h.install({ name: 'dd', files: { y: '2' } })], 'FILE_CONFLICT');
+  await refused(
+    dir,
+    [h.install({ name: 'bb', files: { 'opt/x': 'bb' } })],
+    'FILE_CONFLICT',
+    /bb and aa .*\/opt\/x/,
+  );
+  await assert.rejects(
+    h.run(dir, [h.install({ name: 'bb', files: { 'opt/x': 'bb' } })]),
+    (error: GtpkgError) => {
+      assert.deepEqual(error.data, { path: 'opt/x', packages: ['bb', 'aa'] });
+      assert.equal(error.exit, 7);
+      return true;
+    },
+  );
+  await refused(
+    dir,
+    [h.install({ name: 'cc', files: { y: '1' } }), h.install({ name: 'dd', files: { y: '2' } })],
+    'FILE_CONFLICT',
+  );
   await refused(dir, [h.install({ name: 'ee', files: { opt: 'a file' } })], 'FILE_CONFLICT');
   await refused(dir, [h.install({ name: 'ff', files: { 'opt/x/y': 'below a file' } })], 'FILE_CONFLICT');
 });
 
 test('no conflict when the other package goes, or moves away from the path, in the same transaction', async (t) => {
   const dir = h.tempDir(t);
-  await h.run(dir, [h.install({ name: 'aa', files: { 'opt/x': 'aa' } }), h.install({ name: 'bb', files: { 'opt/y': 'bb' } })]);
+  await h.run(dir, [
+    h.install({ name: 'aa', files: { 'opt/x': 'aa' } }),
+    h.install({ name: 'bb', files: { 'opt/y': 'bb' } }),
+  ]);
   await h.run(dir, [h.remove('aa'), h.install({ name: 'cc', files: { 'opt/x': 'cc' } })]);
   assert.equal(h.read(dir, 'opt/x'), 'cc');
-  await h.run(dir, [h.install({ name: 'bb', version: '2', files: { 'opt/z': 'bb' } }), h.install({ name: 'dd', files: { 'opt/y': 'dd' } })]);
+  await h.run(dir, [
+    h.install({ name: 'bb', version: '2', files: { 'opt/z': 'bb' } }),
+    h.install({ name: 'dd', files: { 'opt/y': 'dd' } }),
+  ]);
   assert.equal(h.read(dir, 'opt/y'), 'dd');
   // two packages swap their paths
   await h.run(dir, [
@@ -52,11 +75,18 @@ test('no conflict when the other package goes, or moves away from the path, in t
 test('Replaces: takes the file over from the versions it names, for good', async (t) => {
   const dir = h.tempDir(t);
   await h.run(dir, [h.install({ name: 'aa', version: '1', files: { 'opt/x': 'aa', 'opt/a': 'a' } })]);
-  await refused(dir, [h.install({ name: 'bb', files: { 'opt/x': 'bb' }, replaces: 'aa (<< 1)' })], 'FILE_CONFLICT');
+  await refused(
+    dir,
+    [h.install({ name: 'bb', files: { 'opt/x': 'bb' }, replaces: 'aa (<< 1)' })],
+    'FILE_CONFLICT',
+  );
   await h.run(dir, [h.install({ name: 'bb', files: { 'opt/x': 'bb' }, replaces: 'aa (<< 3)' })]);
   assert.equal(h.read(dir, 'opt/x'), 'bb');
   assert.deepEqual(owners(dir, '/opt/x'), ['bb']);
-  assert.deepEqual(filesOf(dir, 'aa').map(({ path }) => path), ['opt', 'opt/a']);
+  assert.deepEqual(
+    filesOf(dir, 'aa').map(({ path }) => path),
+    ['opt', 'opt/a'],
+  );
   assert.deepEqual(await verify(dir), []);
   // an upgrade of aa that still has the path does not take it back
   await h.run(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/x': 'aa2', 'opt/a': 'a2' } })]);
@@ -86,7 +116,9 @@ test('Replaces inside one transaction, in either order', async (t) => {
 test('a conffile taken over by Replaces keeps its history', async (t) => {
   const dir = h.tempDir(t);
   await h.run(dir, [h.install({ name: 'aa', files: { 'etc/c': 'one' }, conffiles: ['etc/c'] })]);
-  await h.run(dir, [h.install({ name: 'bb', files: { 'etc/c': 'two' }, conffiles: ['etc/c'], replaces: 'aa' })]);
+  await h.run(dir, [
+    h.install({ name: 'bb', files: { 'etc/c': 'two' }, conffiles: ['etc/c'], replaces: 'aa' }),
+  ]);
   assert.equal(h.read(dir, 'etc/c'), 'two');
   assert.deepEqual(readStatus(dir).get('aa')?.conffiles, []);
   await h.run(dir, [h.remove('aa', true)]);
@@ -135,12 +167,30 @@ test('a directory that holds what is not going is never replaced', async (t) => 
   const dir = h.tempDir(t);
   await h.run(dir, [h.install({ name: 'aa', files: { 'opt/d/a': '1' } })]);
   h.write(dir, 'opt/d/mine', 'precious');
-  await refused(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/d': 'file' } })], 'ROOT_OBSTRUCTED', /opt\/d\/mine/);
-  await refused(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/d': { type: 'l', link: '/' } } })], 'ROOT_OBSTRUCTED');
+  await refused(
+    dir,
+    [h.install({ name: 'aa', version: '2', files: { 'opt/d': 'file' } })],
+    'ROOT_OBSTRUCTED',
+    /opt\/d\/mine/,
+  );
+  await refused(
+    dir,
+    [h.install({ name: 'aa', version: '2', files: { 'opt/d': { type: 'l', link: '/' } } })],
+    'ROOT_OBSTRUCTED',
+  );
   fs.rmSync(join(dir, 'opt/d/mine'));
   await h.run(dir, [h.install({ name: 'bb', files: { 'opt/d/b': '1' } })]);
-  await refused(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/d': 'file' } })], 'FILE_CONFLICT', /aa and bb/);
-  await refused(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/d': { type: 'l', link: '/' } } })], 'FILE_CONFLICT');
+  await refused(
+    dir,
+    [h.install({ name: 'aa', version: '2', files: { 'opt/d': 'file' } })],
+    'FILE_CONFLICT',
+    /aa and bb/,
+  );
+  await refused(
+    dir,
+    [h.install({ name: 'aa', version: '2', files: { 'opt/d': { type: 'l', link: '/' } } })],
+    'FILE_CONFLICT',
+  );
 });
 
 test('a file of nobody in the way: replaced by a file, never by a directory', async (t) => {
@@ -150,7 +200,12 @@ test('a file of nobody in the way: replaced by a file, never by a directory', as
   assert.equal(h.read(dir, 'opt/x'), 'aa');
   assert.match(result.notes.join(), /opt\/x belonged to no package/);
   h.write(dir, 'opt/y', 'nobody');
-  await refused(dir, [h.install({ name: 'bb', files: { 'opt/y/z': 'below' } })], 'ROOT_OBSTRUCTED', /opt\/y is not a directory/);
+  await refused(
+    dir,
+    [h.install({ name: 'bb', files: { 'opt/y/z': 'below' } })],
+    'ROOT_OBSTRUCTED',
+    /opt\/y is not a directory/,
+  );
 });
 
 test('merged /usr: links to directories stay, files go through them, verify and owns see both names', async (t) => {
@@ -159,7 +214,9 @@ test('merged /usr: links to directories stay, files go through them, verify and 
   fs.mkdirSync(join(dir, 'usr/bin'));
   fs.symlinkSync('usr/lib', join(dir, 'lib'));
   fs.symlinkSync('/usr/bin', join(dir, 'bin')); // absolute: means from the root
-  await h.run(dir, [h.install({ name: 'libc', files: { 'lib/ld.so': 'ld', 'lib/deep/x': 'x', 'bin/sh': 'sh' } })]);
+  await h.run(dir, [
+    h.install({ name: 'libc', files: { 'lib/ld.so': 'ld', 'lib/deep/x': 'x', 'bin/sh': 'sh' } }),
+  ]);
   assert.ok(fs.lstatSync(join(dir, 'lib')).isSymbolicLink());
   assert.equal(h.read(dir, 'usr/lib/ld.so'), 'ld');
   assert.equal(h.read(dir, 'usr/lib/deep/x'), 'x');
@@ -168,10 +225,28 @@ test('merged /usr: links to directories stay, files go through them, verify and 
   assert.deepEqual(owners(dir, '/usr/lib/ld.so'), ['libc']);
   assert.deepEqual(owners(dir, '/lib/ld.so'), ['libc']);
   // the same file under its other name is the same file
-  await refused(dir, [h.install({ name: 'evil', files: { 'usr/lib/ld.so': 'evil' } })], 'FILE_CONFLICT', /evil and libc/);
-  await refused(dir, [h.install({ name: 'pp', files: { 'usr/bin/q': '1' } }), h.install({ name: 'qq', files: { 'bin/q': '2' } })], 'FILE_CONFLICT');
+  await refused(
+    dir,
+    [h.install({ name: 'evil', files: { 'usr/lib/ld.so': 'evil' } })],
+    'FILE_CONFLICT',
+    /evil and libc/,
+  );
+  await refused(
+    dir,
+    [
+      h.install({ name: 'pp', files: { 'usr/bin/q': '1' } }),
+      h.install({ name: 'qq', files: { 'bin/q': '2' } }),
+    ],
+    'FILE_CONFLICT',
+  );
   // the package moves to the other name: nothing is lost (the bug that made Debian forbid it)
-  await h.run(dir, [h.install({ name: 'libc', version: '2', files: { 'usr/lib/ld.so': 'ld2', 'usr/lib/deep/x': 'x2', 'bin/sh': 'sh2' } })]);
+  await h.run(dir, [
+    h.install({
+      name: 'libc',
+      version: '2',
+      files: { 'usr/lib/ld.so': 'ld2', 'usr/lib/deep/x': 'x2', 'bin/sh': 'sh2' },
+    }),
+  ]);
   assert.equal(h.read(dir, 'lib/ld.so'), 'ld2');
   assert.equal(h.read(dir, 'lib/deep/x'), 'x2');
   assert.deepEqual(await verify(dir), []);
@@ -189,7 +264,11 @@ test('merged /usr made by a package: its links and the directories of others, in
   const pictures: string[][] = [];
   for (const steps of [[[base, user]], [[user, base]], [[base], [user]]]) {
     const dir = h.tempDir(t);
-    for (const specs of steps) await h.run(dir, specs.map((spec) => h.install(spec)));
+    for (const specs of steps)
+      await h.run(
+        dir,
+        specs.map((spec) => h.install(spec)),
+      );
     pictures.push([...h.picture(dir)].map(([path, what]) => `${path} ${what}`));
     assert.equal(h.read(dir, 'usr/lib/x.so'), 'x');
     assert.equal(h.read(dir, 'run/libx/pid'), '1');
@@ -200,7 +279,7 @@ test('merged /usr made by a package: its links and the directories of others, in
     // base-files goes: the links stay as long as somebody lives behind them
     await h.run(dir, [h.remove('base-files')]);
     assert.equal(h.read(dir, 'lib/x.so'), 'x');
-    assert.deepEqual((await verify(dir)), []);
+    assert.deepEqual(await verify(dir), []);
   }
   assert.deepEqual(pictures[1], pictures[0]);
   assert.deepEqual(pictures[2], pictures[0]);
@@ -214,7 +293,10 @@ test('attack: links that lead out of the root are not followed', async (t) => {
   const outside = h.tempDir(t);
   h.write(outside, 'victim', 'untouched');
   const up = '../'.repeat(20) + outside.slice(1);
-  for (const [target, code] of [[up, 'ROOT_OBSTRUCTED'], ['loop', 'ROOT_OBSTRUCTED']] as const) {
+  for (const [target, code] of [
+    [up, 'ROOT_OBSTRUCTED'],
+    ['loop', 'ROOT_OBSTRUCTED'],
+  ] as const) {
     const dir = h.tempDir(t);
     fs.symlinkSync(target, join(dir, 'loop'));
     await refused(dir, [h.install({ name: 'aa', files: { 'loop/victim': 'overwritten' } })], code);
@@ -233,7 +315,10 @@ test('attack: one package brings a link, another writes through it', async (t) =
   const outside = h.tempDir(t);
   h.write(outside, 'victim', 'untouched');
   const dir = h.tempDir(t);
-  const link = (target: string): h.PackageSpec => ({ name: 'link', files: { 'opt/way': { type: 'l', link: target } } });
+  const link = (target: string): h.PackageSpec => ({
+    name: 'link',
+    files: { 'opt/way': { type: 'l', link: target } },
+  });
   const user: h.PackageSpec = { name: 'user', files: { 'opt/way/victim': 'overwritten' } };
   const up = '../'.repeat(20) + outside.slice(1);
   // refused as a conflict: the two packages cannot both have their way
@@ -257,9 +342,17 @@ test('attack: links in the way of a removal', async (t) => {
 test("attack: gtpkg's own state is nobody's to ship, by any name", async (t) => {
   const dir = h.tempDir(t);
   await h.run(dir, [h.install({ name: 'aa', files: { 'opt/a': '1' } })]);
-  await refused(dir, [h.install({ name: 'evil', files: { 'var/lib/gtpkg/status': '# packages: 0\n' } })], 'FILE_CONFLICT');
+  await refused(
+    dir,
+    [h.install({ name: 'evil', files: { 'var/lib/gtpkg/status': '# packages: 0\n' } })],
+    'FILE_CONFLICT',
+  );
   await refused(dir, [h.install({ name: 'evil', files: { 'var/lib/gtpkg': 'x' } })], 'FILE_CONFLICT');
-  await refused(dir, [h.install({ name: 'evil', files: { 'var/lib': { type: 'l', link: '/opt' } } })], 'ROOT_OBSTRUCTED');
+  await refused(
+    dir,
+    [h.install({ name: 'evil', files: { 'var/lib': { type: 'l', link: '/opt' } } })],
+    'ROOT_OBSTRUCTED',
+  );
   const steps = [
     h.install({ name: 'evil', files: { way: { type: 'l', link: 'var/lib/gtpkg' } } }),
     h.install({ name: 'worse', files: { 'way/status': 'x' } }),
@@ -277,5 +370,8 @@ test('a root whose /var is a link keeps its state where the link leads', async (
   assert.equal(readStatus(dir).size, 1);
   const escaping = h.tempDir(t);
   fs.symlinkSync('../../../../../../tmp', join(escaping, 'var'));
-  await assert.rejects(h.run(escaping, [h.install({ name: 'aa', files: { x: '1' } })]), h.coded('ROOT_OBSTRUCTED'));
+  await assert.rejects(
+    h.run(escaping, [h.install({ name: 'aa', files: { x: '1' } })]),
+    h.coded('ROOT_OBSTRUCTED'),
+  );
 });

@@ -19,7 +19,9 @@ interface Context {
 /** A file system of its own, or why not. */
 function mount(t: Context, dir: string, options: string): string | undefined {
   if (process.getuid?.() !== 0) return 'mounting needs root';
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir], {
+    encoding: 'utf8',
+  });
   if (status !== 0) return `mount does not work here: ${stderr?.trim() ?? 'no such program'}`;
   t.after(() => spawnSync('umount', ['-l', dir]));
   return undefined;
@@ -63,7 +65,10 @@ for (const { name, code, on, forever, expected } of FAULTS) {
         const step: StepHook = (action) => {
           if (on(action) && (++seen === at || (forever && seen > at))) throw fault(code);
         };
-        const error: unknown = await h.run(dir, stepsOf(scenario), { step }).then(() => undefined, (reason: unknown) => reason);
+        const error: unknown = await h.run(dir, stepsOf(scenario), { step }).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
         if (seen < at) break;
         tries++;
         if (error !== undefined) {
@@ -79,7 +84,8 @@ for (const { name, code, on, forever, expected } of FAULTS) {
         const isNew = now['HISTORY'] === after['HISTORY'];
         assert.deepEqual(now, isNew ? after : before, `${scenario}, fault ${at}`);
         // nothing that was reported as failed before the commit has happened, unless the disk died for good
-        if (error !== undefined && !forever) assert.equal(isNew, false, `${scenario}, fault ${at}: failed, yet done`);
+        if (error !== undefined && !forever)
+          assert.equal(isNew, false, `${scenario}, fault ${at}: failed, yet done`);
         if (error === undefined) assert.equal(isNew, true);
         fs.rmSync(dir, { recursive: true, force: true });
       }
@@ -101,12 +107,17 @@ test('a file system that is really full: NO_SPACE, nothing changed, and it works
   await h.run(dir, [h.install({ name: 'aa', files: { 'opt/a': '1' } })]);
   const before = h.wholeState(dir);
   // known beforehand: refused before anything is written
-  const big: h.PackageSpec = { name: 'big', files: { 'opt/big': { content: Buffer.alloc(4 * 1024 * 1024) } } };
+  const big: h.PackageSpec = {
+    name: 'big',
+    files: { 'opt/big': { content: Buffer.alloc(4 * 1024 * 1024) } },
+  };
   await assert.rejects(h.run(dir, [h.install(big)]), h.coded('NO_SPACE'));
   assert.deepEqual(h.wholeState(dir), before);
   // somebody else fills it up while we stage
   const filler = join(dir, 'filler');
-  const files = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`opt/many/${n}`, { content: h.random(20_000) }]));
+  const files = Object.fromEntries(
+    Array.from({ length: 40 }, (_, n) => [`opt/many/${n}`, { content: h.random(20_000) }]),
+  );
   const racing: h.PackageSpec = {
     name: 'bb',
     files,
@@ -138,7 +149,11 @@ test('a root of several file systems: staged on each, killed at every change, no
     const why = mount(t, join(dir, 'usr'), 'size=1m');
     if (why !== undefined) return t.skip(why);
     await h.run(dir, steps('1'));
-    assert.equal(fs.statSync(join(dir, 'usr/zz-hard')).nlink, 1, 'a hard link between file systems is a copy');
+    assert.equal(
+      fs.statSync(join(dir, 'usr/zz-hard')).nlink,
+      1,
+      'a hard link between file systems is a copy',
+    );
     const before = h.wholeState(dir);
     let seen = 0;
     const step = (): void => {
@@ -146,9 +161,13 @@ test('a root of several file systems: staged on each, killed at every change, no
     };
     await h.run(dir, steps('2'), { step }).catch(() => undefined);
     if (seen < at) total.changes = seen;
-    for (const file of fs.readdirSync(join(dir, 'var/lib/gtpkg'))) if (file.startsWith('lock')) fs.rmSync(join(dir, 'var/lib/gtpkg', file));
+    for (const file of fs.readdirSync(join(dir, 'var/lib/gtpkg')))
+      if (file.startsWith('lock')) fs.rmSync(join(dir, 'var/lib/gtpkg', file));
     (await h.open(dir)).close();
-    assert.deepEqual(fs.readdirSync(join(dir, 'usr')).filter((name) => name.startsWith('.')), []);
+    assert.deepEqual(
+      fs.readdirSync(join(dir, 'usr')).filter((name) => name.startsWith('.')),
+      [],
+    );
     if (h.read(dir, 'opt/a') === '1') assert.deepEqual(h.wholeState(dir), before, `killed at ${at}`);
     else assert.deepEqual(fs.readdirSync(join(dir, 'usr')).sort(), ['bin', 'new', 'only', 'zz-hard']);
     spawnSync('umount', [join(dir, 'usr')]);
@@ -175,11 +194,20 @@ test('without root rights: owners and set-uid bits are skipped with one warning,
   const isRoot = process.getuid?.() === 0;
   if (isRoot) fs.chownSync(dir, 65534, 65534);
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, [child, ...args], { encoding: 'utf8', ...(isRoot ? { uid: 65534, gid: 65534 } : {}) });
+    spawnSync(process.execPath, [child, ...args], {
+      encoding: 'utf8',
+      ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
+    });
   const { status, stdout, stderr } = run(dir);
-  if (/EACCES|Cannot find module/.test(stderr) && status !== 0) return t.skip('another user cannot read this checkout');
+  if (/EACCES|Cannot find module/.test(stderr) && status !== 0)
+    return t.skip('another user cannot read this checkout');
   assert.equal(status, 0, stderr);
-  const said = JSON.parse(stdout) as { warnings: string[]; notes: string[]; differences: unknown[]; modes: Record<string, string> };
+  const said = JSON.parse(stdout) as {
+    warnings: string[];
+    notes: string[];
+    differences: unknown[];
+    modes: Record<string, string>;
+  };
   assert.equal(said.warnings.length, 1);
   assert.match(said.notes.join(), /belong to you/);
   assert.deepEqual(said.differences, []);

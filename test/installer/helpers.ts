@@ -10,7 +10,14 @@ import { Paragraph } from '../../model/deb822.js';
 import { GtpkgError, type ErrorCode } from '../../model/errors.js';
 import { silent, type Report } from '../../model/events.js';
 import { encodeCoreKey, type Fingerprint, type Oid, type Sha256 } from '../../model/ids.js';
-import { formatManifest, parseManifest, ROOT_OWNER, type EntryType, type ManifestEntry, type Owner } from '../../model/manifest.js';
+import {
+  formatManifest,
+  parseManifest,
+  ROOT_OWNER,
+  type EntryType,
+  type ManifestEntry,
+  type Owner,
+} from '../../model/manifest.js';
 import type { PayloadSink, VerifiedRelease } from '../../model/release.js';
 import { markVerified } from '../../model/verified.js';
 import {
@@ -24,7 +31,16 @@ import {
 } from '../../installer/index.js';
 
 /** A path of a made-up package: text is a file's content. */
-export type Spec = string | { type?: EntryType; content?: string | Buffer; link?: string; mode?: number; owner?: Owner; mtime?: number };
+export type Spec =
+  | string
+  | {
+      type?: EntryType;
+      content?: string | Buffer;
+      link?: string;
+      mode?: number;
+      owner?: Owner;
+      mtime?: number;
+    };
 
 export interface PackageSpec {
   readonly name: string;
@@ -43,7 +59,14 @@ export const MTIME = 1_600_000_000;
 const sha256 = (bytes: string | Buffer): Sha256 => createHash('sha256').update(bytes).digest('hex') as Sha256;
 
 function entryOf(path: BytePath, spec: Spec): { entry: ManifestEntry; bytes: Buffer } {
-  const { type = 'f', content = '', link, mode, owner = ROOT_OWNER, mtime = MTIME } = typeof spec === 'string' ? { content: spec } : spec;
+  const {
+    type = 'f',
+    content = '',
+    link,
+    mode,
+    owner = ROOT_OWNER,
+    mtime = MTIME,
+  } = typeof spec === 'string' ? { content: spec } : spec;
   const bytes = Buffer.from(content as string);
   const plain = type === 'd' ? 0o755 : type === 'l' ? 0o777 : 0o644;
   const entry: ManifestEntry = {
@@ -111,7 +134,8 @@ export function release(spec: PackageSpec): VerifiedRelease {
 }
 
 async function* chunked(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += 65536) yield await Promise.resolve(bytes.subarray(at, at + 65536));
+  for (let at = 0; at < bytes.length; at += 65536)
+    yield await Promise.resolve(bytes.subarray(at, at + 65536));
 }
 
 export function install(spec: PackageSpec, auto = false): TransactionStep {
@@ -186,7 +210,8 @@ function describe(full: Buffer): string {
   const owner = `${stats.uid}:${stats.gid}`;
   if (stats.isSymbolicLink()) return `link ${fs.readlinkSync(full, 'latin1')}`;
   if (stats.isDirectory()) return `dir ${mode} ${owner}`;
-  if (stats.isFile()) return `file ${mode} ${owner} ${stats.nlink} ${stats.mtimeMs / 1000} ${sha256(fs.readFileSync(full))}`;
+  if (stats.isFile())
+    return `file ${mode} ${owner} ${stats.nlink} ${stats.mtimeMs / 1000} ${sha256(fs.readFileSync(full))}`;
   return `node ${stats.mode.toString(8)} ${stats.rdev}`;
 }
 
@@ -213,14 +238,17 @@ export function wholeState(dir: string): Record<string, string> {
   const all: Record<string, string> = Object.fromEntries(picture(dir));
   if (!fs.existsSync(join(state, 'format'))) return { ...all, STATUS: '# packages: 0\n', HISTORY: '' };
   for (const name of fs.readdirSync(state)) {
-    if (!['format', 'status', 'manifests', 'scripts', 'history', 'staging'].includes(name)) all[`LEFT ${name}`] = 'here';
+    if (!['format', 'status', 'manifests', 'scripts', 'history', 'staging'].includes(name))
+      all[`LEFT ${name}`] = 'here';
   }
   for (const name of fs.readdirSync(join(state, 'staging'))) all[`LEFT staging/${name}`] = 'here';
   for (const name of fs.readdirSync(dir)) if (name.startsWith('.gtpkg')) all[`LEFT ${name}`] = 'here';
   const status = join(state, 'status');
   all['STATUS'] = fs.existsSync(status) ? fs.readFileSync(status, 'utf8') : '# packages: 0\n';
-  for (const name of fs.readdirSync(join(state, 'manifests'))) all[`MANIFEST ${name}`] = sha256(fs.readFileSync(join(state, 'manifests', name)));
-  for (const name of fs.readdirSync(join(state, 'scripts'))) all[`SCRIPTS ${name}`] = fs.readdirSync(join(state, 'scripts', name)).join(' ');
+  for (const name of fs.readdirSync(join(state, 'manifests')))
+    all[`MANIFEST ${name}`] = sha256(fs.readFileSync(join(state, 'manifests', name)));
+  for (const name of fs.readdirSync(join(state, 'scripts')))
+    all[`SCRIPTS ${name}`] = fs.readdirSync(join(state, 'scripts', name)).join(' ');
   all['HISTORY'] = fs.readdirSync(join(state, 'history')).sort().join(' ');
   return all;
 }
@@ -248,8 +276,10 @@ export function copyTree(from: string, to: string): void {
 export function coded(code: ErrorCode, pattern?: RegExp): (error: unknown) => boolean {
   return (error) => {
     if (!(error instanceof GtpkgError)) throw error;
-    if (error.code !== code) throw new Error(`expected ${code}, got ${error.code}: ${error.message}`, { cause: error });
-    if (pattern !== undefined && !pattern.test(error.message)) throw new Error(`unexpected message: ${error.message}`);
+    if (error.code !== code)
+      throw new Error(`expected ${code}, got ${error.code}: ${error.message}`, { cause: error });
+    if (pattern !== undefined && !pattern.test(error.message))
+      throw new Error(`unexpected message: ${error.message}`);
     return true;
   };
 }
@@ -270,5 +300,6 @@ export const write = (dir: string, path: string, text: string): void => {
   fs.writeFileSync(join(dir, path), text);
 };
 export const read = (dir: string, path: string): string => fs.readFileSync(join(dir, path), 'utf8');
-export const exists = (dir: string, path: string): boolean => fs.lstatSync(join(dir, path), { throwIfNoEntry: false }) !== undefined;
+export const exists = (dir: string, path: string): boolean =>
+  fs.lstatSync(join(dir, path), { throwIfNoEntry: false }) !== undefined;
 export const random = (length: number): Buffer => randomBytes(length);

@@ -12,9 +12,15 @@ import * as h from './helpers.js';
 
 const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url));
 
-function child(dir: string, scenario: Scenario, at: number): Promise<{ signal: NodeJS.Signals | null; out: string; err: string }> {
+function child(
+  dir: string,
+  scenario: Scenario,
+  at: number,
+): Promise<{ signal: NodeJS.Signals | null; out: string; err: string }> {
   return new Promise((resolve, reject) => {
-    const process = spawn(globalThis.process.execPath, [CHILD, dir, scenario, String(at)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const process = spawn(globalThis.process.execPath, [CHILD, dir, scenario, String(at)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let [out, err] = ['', ''];
     process.stdout.on('data', (chunk) => (out += String(chunk)));
     process.stderr.on('data', (chunk) => (err += String(chunk)));
@@ -67,7 +73,9 @@ for (const scenario of SCENARIOS) {
         root.close();
         assert.equal(texts.length, recovered === undefined ? 0 : 1);
         const now = h.wholeState(dir);
-        const isNew = recovered?.outcome === 'finished' || (recovered === undefined && now['HISTORY'] === after['HISTORY']);
+        const isNew =
+          recovered?.outcome === 'finished' ||
+          (recovered === undefined && now['HISTORY'] === after['HISTORY']);
         assert.deepEqual(now, isNew ? after : before, `killed at change ${at} of ${total}`);
         if (recovered === undefined) outcomes.untouched++;
         else outcomes[recovered.outcome]++;
@@ -123,7 +131,11 @@ test('killed, and the recovery killed at every change of its own, and again', as
       dropLock(victim);
       (await h.open(victim)).close();
       const now = h.wholeState(victim);
-      assert.deepEqual(now, now['HISTORY'] === after['HISTORY'] ? after : before, `killed at ${at}, recovery at ${second}`);
+      assert.deepEqual(
+        now,
+        now['HISTORY'] === after['HISTORY'] ? after : before,
+        `killed at ${at}, recovery at ${second}`,
+      );
       fs.rmSync(victim, { recursive: true, force: true });
       checked++;
       if (!isDead) break;

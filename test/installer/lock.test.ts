@@ -7,15 +7,17 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { GtpkgError } from '../../model/errors.js';
+import { type GtpkgError } from '../../model/errors.js';
 import { silent } from '../../model/events.js';
 import { openRoot } from '../../installer/index.js';
 import * as h from './helpers.js';
 
 const CHILD = fileURLToPath(new URL('./lock-child.js', import.meta.url));
 const lockOf = (dir: string): string => join(dir, 'var/lib/gtpkg/lock');
-const start = (...args: string[]): ChildProcess => spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-const locks = (dir: string): string[] => fs.readdirSync(join(dir, 'var/lib/gtpkg')).filter((name) => name.startsWith('lock'));
+const start = (...args: string[]): ChildProcess =>
+  spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+const locks = (dir: string): string[] =>
+  fs.readdirSync(join(dir, 'var/lib/gtpkg')).filter((name) => name.startsWith('lock'));
 const isLinux = process.platform === 'linux';
 
 test('two installers at once: the second is told who holds the root, exit 8', async (t) => {
@@ -64,7 +66,10 @@ test('SIGKILL of the holder frees the root', async (t) => {
   const child = start(dir, join(dir, 'log'), 'HANG');
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout!, 'data');
-  await assert.rejects(h.open(dir, { wait: 0 }), (error: GtpkgError) => error.code === 'ROOT_BUSY' && error.data['pid'] === child.pid);
+  await assert.rejects(
+    h.open(dir, { wait: 0 }),
+    (error: GtpkgError) => error.code === 'ROOT_BUSY' && error.data['pid'] === child.pid,
+  );
   child.kill('SIGKILL');
   await once(child, 'close');
   (await h.open(dir, { wait: 0 })).close();
@@ -92,29 +97,36 @@ test('six processes fight for a stale lock: never two at once', async (t) => {
   assert.deepEqual(locks(dir), []);
 });
 
-test('whose lock is dead: a process that is gone, a number given anew, an earlier boot; not one of another host or namespace', { skip: isLinux ? false : 'reads /proc' }, async (t) => {
-  const dir = h.tempDir(t);
-  const root = await h.open(dir);
-  const mine = JSON.parse(fs.readFileSync(lockOf(dir), 'utf8')) as Record<string, unknown>;
-  root.close();
-  const free = async (change: Record<string, unknown>): Promise<boolean> => {
-    fs.writeFileSync(lockOf(dir), JSON.stringify({ ...mine, token: 'a'.repeat(24), ...change }));
-    try {
-      (await h.open(dir, { wait: 0 })).close();
-      return true;
-    } catch (error) {
-      assert.ok(h.coded('ROOT_BUSY')(error));
-      fs.rmSync(lockOf(dir));
-      return false;
-    }
-  };
-  assert.equal(await free({}), false);
-  assert.equal(await free({ pid: 4_194_303 }), true);
-  assert.equal(await free({ start: '1' }), true);
-  assert.equal(await free({ boot: 'earlier', pid: 1 }), true);
-  assert.equal(await free({ host: `not-${hostname()}`, pid: 4_194_303 }), false);
-  assert.equal(await free({ space: 'pid:[1]', pid: 4_194_303 }), false);
-  // nobody can tell whose an empty one is: held, and the hint says what to do
-  fs.writeFileSync(lockOf(dir), '');
-  await assert.rejects(h.open(dir, { wait: 0 }), (error: GtpkgError) => error.code === 'ROOT_BUSY' && /remove/.test(error.hint ?? ''));
-});
+test(
+  'whose lock is dead: a process that is gone, a number given anew, an earlier boot; not one of another host or namespace',
+  { skip: isLinux ? false : 'reads /proc' },
+  async (t) => {
+    const dir = h.tempDir(t);
+    const root = await h.open(dir);
+    const mine = JSON.parse(fs.readFileSync(lockOf(dir), 'utf8')) as Record<string, unknown>;
+    root.close();
+    const free = async (change: Record<string, unknown>): Promise<boolean> => {
+      fs.writeFileSync(lockOf(dir), JSON.stringify({ ...mine, token: 'a'.repeat(24), ...change }));
+      try {
+        (await h.open(dir, { wait: 0 })).close();
+        return true;
+      } catch (error) {
+        assert.ok(h.coded('ROOT_BUSY')(error));
+        fs.rmSync(lockOf(dir));
+        return false;
+      }
+    };
+    assert.equal(await free({}), false);
+    assert.equal(await free({ pid: 4_194_303 }), true);
+    assert.equal(await free({ start: '1' }), true);
+    assert.equal(await free({ boot: 'earlier', pid: 1 }), true);
+    assert.equal(await free({ host: `not-${hostname()}`, pid: 4_194_303 }), false);
+    assert.equal(await free({ space: 'pid:[1]', pid: 4_194_303 }), false);
+    // nobody can tell whose an empty one is: held, and the hint says what to do
+    fs.writeFileSync(lockOf(dir), '');
+    await assert.rejects(
+      h.open(dir, { wait: 0 }),
+      (error: GtpkgError) => error.code === 'ROOT_BUSY' && /remove/.test(error.hint ?? ''),
+    );
+  },
+);

@@ -16,7 +16,9 @@ function specs(version: string): h.PackageSpec[] {
         'etc/aa.conf': conffile(version),
         'usr/bin/aa': { content: `aa ${version}`, mode: 0o755 },
         'usr/bin/aa-link': { type: 'l', link: next ? 'aa' : './aa' },
-        ...(next ? { 'usr/share/aa-new/deep/file': 'new tree' } : { 'usr/share/aa-old/deep/file': 'old tree' }),
+        ...(next
+          ? { 'usr/share/aa-new/deep/file': 'new tree' }
+          : { 'usr/share/aa-old/deep/file': 'old tree' }),
       },
       conffiles: ['etc/aa.conf'],
       scripts: { postinst: `echo ${version}` },

@@ -26,7 +26,13 @@ test('the status file: written, read, written again, the same', async (t) => {
   const dir = h.tempDir(t);
   const conffile = 'etc/naïve name 100%';
   await h.run(dir, [
-    h.install({ name: 'aa', version: '1:2.0~rc1-3', files: { [conffile]: '1', 'opt/x': '1' }, conffiles: [conffile], scripts: { postinst: '' } }),
+    h.install({
+      name: 'aa',
+      version: '1:2.0~rc1-3',
+      files: { [conffile]: '1', 'opt/x': '1' },
+      conffiles: [conffile],
+      scripts: { postinst: '' },
+    }),
     h.install({ name: 'bb', files: { 'opt/x': '2' }, replaces: 'aa' }, true),
   ]);
   const bytes = fs.readFileSync(join(dir, 'var/lib/gtpkg/status'));
@@ -35,17 +41,27 @@ test('the status file: written, read, written again, the same', async (t) => {
   const aa = status.get('aa');
   assert.deepEqual(aa?.replaced, ['opt/x']);
   assert.equal(aa?.fields.get('Description'), 'package aa\n with more text');
-  assert.equal(unescapePath(escapePath(aa?.conffiles[0]?.path ?? '')), Buffer.from(conffile).toString('latin1'));
+  assert.equal(
+    unescapePath(escapePath(aa?.conffiles[0]?.path ?? '')),
+    Buffer.from(conffile).toString('latin1'),
+  );
   assert.deepEqual([aa?.source, aa?.suite, status.get('bb')?.auto], ['test', 'stable', true]);
 });
 
 test('torn status file: cut anywhere, it is refused and nothing is changed', async (t) => {
   const dir = h.tempDir(t);
-  await h.run(dir, [h.install({ name: 'aa', files: { x: '1' } }), h.install({ name: 'bb', files: { y: '1' } })]);
+  await h.run(dir, [
+    h.install({ name: 'aa', files: { x: '1' } }),
+    h.install({ name: 'bb', files: { y: '1' } }),
+  ]);
   const path = join(dir, 'var/lib/gtpkg/status');
   const bytes = fs.readFileSync(path);
   for (let length = 0; length < bytes.length; length += 7) {
-    assert.throws(() => parseStatus(bytes.subarray(0, length), 'status'), h.coded('STATUS_CORRUPT'), `${length} bytes`);
+    assert.throws(
+      () => parseStatus(bytes.subarray(0, length), 'status'),
+      h.coded('STATUS_CORRUPT'),
+      `${length} bytes`,
+    );
   }
   fs.writeFileSync(path, bytes.subarray(0, bytes.length - 1));
   assert.throws(() => readStatus(dir), h.coded('STATUS_CORRUPT'));
@@ -62,13 +78,20 @@ test('torn journal: cut or changed anywhere, it is refused and nothing is touche
   const step = (action: string, path: string): void => {
     if (count > 0 || (action === 'rename' && path === 'x')) throw new Error(`killed ${String(count++)}`);
   };
-  await h.run(dir, [h.install({ name: 'aa', version: '2', files: { x: '2' } })], { step }).catch(() => undefined);
+  await h
+    .run(dir, [h.install({ name: 'aa', version: '2', files: { x: '2' } })], { step })
+    .catch(() => undefined);
   const state = join(dir, 'var/lib/gtpkg');
   for (const name of fs.readdirSync(state)) if (name.startsWith('lock')) fs.rmSync(join(state, name));
   const journal = join(state, 'journal');
   const bytes = fs.readFileSync(journal);
   const before = h.picture(dir);
-  const damaged = [bytes.subarray(0, bytes.length - 30), bytes.subarray(0, 10), Buffer.alloc(0), Buffer.from(bytes.toString('latin1').replace('"x"', '"y"'), 'latin1')];
+  const damaged = [
+    bytes.subarray(0, bytes.length - 30),
+    bytes.subarray(0, 10),
+    Buffer.alloc(0),
+    Buffer.from(bytes.toString('latin1').replace('"x"', '"y"'), 'latin1'),
+  ];
   for (const bad of damaged) {
     fs.writeFileSync(journal, bad);
     await assert.rejects(h.open(dir), h.coded('JOURNAL_CORRUPT'));
@@ -89,7 +112,9 @@ test('attack: a journal cannot name paths outside the root', async (t) => {
   const { createHash } = await import('node:crypto');
   for (const path of ['../victim', '/etc/passwd', 'a/../../b']) {
     const head = { journal: 1, id: 2, command: 'x', areas: [], prune: [] };
-    const body = [head, { kind: 'place', staged: 'x', path }].map((line) => `${JSON.stringify(line)}\n`).join('');
+    const body = [head, { kind: 'place', staged: 'x', path }]
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join('');
     const end = { end: 1, sha256: createHash('sha256').update(body).digest('hex') };
     fs.writeFileSync(join(dir, 'var/lib/gtpkg/journal'), `${body}${JSON.stringify(end)}\n`);
     await assert.rejects(h.open(dir), h.coded('JOURNAL_CORRUPT'));
@@ -101,7 +126,9 @@ test('reading the status loads next to nothing', () => {
   const visit = (file: string): void => {
     if (seen.has(file)) return;
     seen.add(file);
-    for (const [, from] of fs.readFileSync(file, 'utf8').matchAll(/^import .*? from '([^']+)';|^export .*? from '([^']+)';/gms)) {
+    for (const [, from] of fs
+      .readFileSync(file, 'utf8')
+      .matchAll(/^import .*? from '([^']+)';|^export .*? from '([^']+)';/gms)) {
       if (from?.startsWith('.') === true) visit(join(file, '..', from));
       else if (from !== undefined) assert.match(from, /^node:(fs|path)$/, `${file} imports ${from}`);
     }

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { GtpkgError } from '../../model/errors.js';
 import { pathFromBytes } from '../../model/bytes.js';
-import { openRoot, previewTransaction, readHistory, readStatus, scriptsOf, setMarks, stateAfter } from '../../installer/index.js';
+import {
+  openRoot,
+  previewTransaction,
+  readHistory,
+  readStatus,
+  scriptsOf,
+  setMarks,
+  stateAfter,
+} from '../../installer/index.js';
 import { silent } from '../../model/events.js';
 import * as h from './helpers.js';
 
@@ -28,12 +36,17 @@ test('files, directories, links, modes, owners and times come out as the manifes
       'usr/share/naïve name': 'utf-8 and a space',
       'usr/share/fifo': { type: 'p', mode: 0o600 },
       'usr/share/zero': '',
-      ...(isRoot ? { 'usr/share/game': { content: 'x', mode: 0o2755, owner: { name: 'games', id: 12345 } } } : {}),
+      ...(isRoot
+        ? { 'usr/share/game': { content: 'x', mode: 0o2755, owner: { name: 'games', id: 12345 } } }
+        : {}),
     },
   };
   const result = await h.run(dir, [h.install(spec)], { durable: true });
   assert.equal(result.id, 1);
-  assert.deepEqual(result.installed.map(({ name }) => name), ['all-kinds']);
+  assert.deepEqual(
+    result.installed.map(({ name }) => name),
+    ['all-kinds'],
+  );
   const stat = (path: string): fs.Stats => fs.lstatSync(join(dir, path));
   assert.equal(stat('usr/bin/sudo').mode & 0o7777, isRoot ? 0o4755 : 0o755);
   assert.equal(stat('usr/bin/zool').ino, stat('usr/bin/tool').ino);
@@ -57,7 +70,10 @@ test('names that are not UTF-8 survive', async (t) => {
   const odd = pathFromBytes(Buffer.from([0x75, 0x2f, 0xff, 0xe9, 0x0a, 0x62]));
   const release = h.release({ name: 'odd', files: { 'u/plain': '1' } });
   // the helper takes text; this path is bytes
-  const manifest = [...release.manifest, { ...release.manifest.find(({ type }) => type === 'f')!, path: odd }];
+  const manifest = [
+    ...release.manifest,
+    { ...release.manifest.find(({ type }) => type === 'f')!, path: odd },
+  ];
   const { formatManifest } = await import('../../model/manifest.js');
   const bytes = Buffer.from('1');
   const twisted = {
@@ -67,7 +83,13 @@ test('names that are not UTF-8 survive', async (t) => {
     extract: async (sink: Parameters<typeof release.extract>[0]) => {
       for (const entry of manifest) {
         if (entry.type === 'd') await sink.entry(entry);
-        else await sink.file(entry, (async function* () { yield await Promise.resolve(bytes); })());
+        else
+          await sink.file(
+            entry,
+            (async function* () {
+              yield await Promise.resolve(bytes);
+            })(),
+          );
       }
     },
   };
@@ -78,14 +100,20 @@ test('names that are not UTF-8 survive', async (t) => {
   assert.deepEqual([...h.picture(dir)], []);
 });
 
-test('owners are looked up by name in the passwd of the root', { skip: isRoot ? false : 'needs root' }, async (t) => {
-  const dir = h.tempDir(t);
-  h.write(dir, 'etc/passwd', 'root:x:0:0::/:/bin/sh\nalice:x:777:888::/:/bin/sh\n');
-  h.write(dir, 'etc/group', 'alice:x:888:\n');
-  await h.run(dir, [h.install({ name: 'aa', files: { 'srv/x': { content: '1', owner: { name: 'alice', id: 5 } } } })]);
-  const { uid, gid } = fs.statSync(join(dir, 'srv/x'));
-  assert.deepEqual([uid, gid], [777, 888]);
-});
+test(
+  'owners are looked up by name in the passwd of the root',
+  { skip: isRoot ? false : 'needs root' },
+  async (t) => {
+    const dir = h.tempDir(t);
+    h.write(dir, 'etc/passwd', 'root:x:0:0::/:/bin/sh\nalice:x:777:888::/:/bin/sh\n');
+    h.write(dir, 'etc/group', 'alice:x:888:\n');
+    await h.run(dir, [
+      h.install({ name: 'aa', files: { 'srv/x': { content: '1', owner: { name: 'alice', id: 5 } } } }),
+    ]);
+    const { uid, gid } = fs.statSync(join(dir, 'srv/x'));
+    assert.deepEqual([uid, gid], [777, 888]);
+  },
+);
 
 test('an upgrade replaces, adds and removes; directories that empty go, shared ones stay', async (t) => {
   const dir = h.tempDir(t);
@@ -94,7 +122,9 @@ test('an upgrade replaces, adds and removes; directories that empty go, shared o
     h.install({ name: 'bb', files: { 'opt/shared/b': 'b' } }),
   ]);
   h.write(dir, 'opt/aa/mine', 'not from a package');
-  const result = await h.run(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/aa/one': '1.2', 'opt/aa/new/three': '3' } })]);
+  const result = await h.run(dir, [
+    h.install({ name: 'aa', version: '2', files: { 'opt/aa/one': '1.2', 'opt/aa/new/three': '3' } }),
+  ]);
   assert.deepEqual([...h.picture(dir).keys()], [
     'opt', 'opt/aa', 'opt/aa/mine', 'opt/aa/new', 'opt/aa/new/three', 'opt/aa/one', 'opt/shared', 'opt/shared/b',
   ]); // prettier-ignore
@@ -102,8 +132,14 @@ test('an upgrade replaces, adds and removes; directories that empty go, shared o
   assert.equal(result.changes[0]?.action, 'upgrade');
   const gone = await h.run(dir, [h.remove('aa'), h.remove('bb')]);
   assert.deepEqual([...h.picture(dir).keys()], ['opt', 'opt/aa', 'opt/aa/mine']);
-  assert.ok(gone.notes.some((note) => note === '/opt/aa is not empty and stays'), gone.notes.join('\n'));
-  assert.deepEqual(gone.removed.map(({ name }) => name), ['aa', 'bb']);
+  assert.ok(
+    gone.notes.some((note) => note === '/opt/aa is not empty and stays'),
+    gone.notes.join('\n'),
+  );
+  assert.deepEqual(
+    gone.removed.map(({ name }) => name),
+    ['aa', 'bb'],
+  );
   assert.equal(readStatus(dir).size, 0);
 });
 
@@ -130,9 +166,12 @@ test('endless data: more bytes than the manifest says are not written, fewer are
     tamper: (sink) => ({
       entry: (entry) => sink.entry(entry),
       file: (entry) =>
-        sink.file(entry, (async function* () {
-          for (;;) yield await Promise.resolve(Buffer.alloc((given += 65536) && 65536));
-        })()),
+        sink.file(
+          entry,
+          (async function* () {
+            for (;;) yield await Promise.resolve(Buffer.alloc((given += 65536) && 65536));
+          })(),
+        ),
     }),
   };
   await assert.rejects(h.run(dir, [h.install(endless)]), h.coded('PAYLOAD_CORRUPT', /size/));
@@ -143,7 +182,13 @@ test('endless data: more bytes than the manifest says are not written, fewer are
       files: { 'opt/short': { content: Buffer.alloc(size) } },
       tamper: (sink) => ({
         entry: (entry) => sink.entry(entry),
-        file: (entry) => sink.file(entry, (async function* () { yield await Promise.resolve(Buffer.alloc(5)); })()),
+        file: (entry) =>
+          sink.file(
+            entry,
+            (async function* () {
+              yield await Promise.resolve(Buffer.alloc(5));
+            })(),
+          ),
       }),
     };
     await assert.rejects(h.run(dir, [h.install(short)]), h.coded('PAYLOAD_CORRUPT', /size/));
@@ -156,7 +201,11 @@ test('a payload that leaves a path out is refused', async (t) => {
   const spec: h.PackageSpec = {
     name: 'aa',
     files: { 'opt/a': '1', 'opt/b': { type: 'l', link: 'a' } },
-    tamper: (sink) => ({ ...sink, entry: () => undefined, file: (entry, chunks) => sink.file(entry, chunks) }),
+    tamper: (sink) => ({
+      ...sink,
+      entry: () => undefined,
+      file: (entry, chunks) => sink.file(entry, chunks),
+    }),
   };
   await assert.rejects(h.run(dir, [h.install(spec)]), h.coded('PAYLOAD_CORRUPT', /lacks \/opt\/b/));
   assert.deepEqual([...h.picture(dir)], []);
@@ -195,7 +244,9 @@ test('maintainer scripts are kept and not run', async (t) => {
   assert.deepEqual(result.scriptsNotRun, ['aa']);
   assert.equal(scriptsOf(dir, 'aa').get('postinst')?.toString(), scripts.postinst);
   assert.ok(readStatus(dir).get('aa')?.scriptsSkipped);
-  await h.run(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/a': '1' }, scripts: { prerm: 'x' } })]);
+  await h.run(dir, [
+    h.install({ name: 'aa', version: '2', files: { 'opt/a': '1' }, scripts: { prerm: 'x' } }),
+  ]);
   assert.deepEqual([...scriptsOf(dir, 'aa').keys()], ['prerm']);
   await h.run(dir, [h.remove('aa')]);
   assert.equal(h.exists(dir, 'var/lib/gtpkg/scripts/aa'), false);
@@ -206,9 +257,14 @@ test('a preview says what would happen and touches nothing, also where no root i
   const dir = h.tempDir(t);
   const absent = join(dir, 'not/there');
   const root = await openRoot(absent, { lock: 'none', report: silent });
-  const preview = await previewTransaction(root, { steps: [h.install({ name: 'aa', files: { 'opt/a': '12345' } })] });
+  const preview = await previewTransaction(root, {
+    steps: [h.install({ name: 'aa', files: { 'opt/a': '12345' } })],
+  });
   assert.equal(preview.bytes, 5);
-  assert.deepEqual(preview.changes.map(({ name, action }) => [name, action]), [['aa', 'install']]);
+  assert.deepEqual(
+    preview.changes.map(({ name, action }) => [name, action]),
+    [['aa', 'install']],
+  );
   assert.equal(fs.existsSync(join(dir, 'not')), false);
 });
 
@@ -217,9 +273,17 @@ test('marks and holds survive upgrades and stand in the history', async (t) => {
   const command = 'gtpkg hold aa';
   await h.run(dir, [h.install({ name: 'aa', files: { 'opt/a': '1' } }, true)]);
   const root = await h.open(dir);
-  assert.deepEqual(await setMarks(root, { names: ['aa'], held: true, command, now: h.NOW, report: silent }), ['aa']);
-  assert.deepEqual(await setMarks(root, { names: ['aa'], held: true, command, now: h.NOW, report: silent }), []);
-  await assert.rejects(setMarks(root, { names: ['zz'], auto: true, command, now: h.NOW, report: silent }), h.coded('NOT_INSTALLED'));
+  assert.deepEqual(await setMarks(root, { names: ['aa'], held: true, command, now: h.NOW, report: silent }), [
+    'aa',
+  ]);
+  assert.deepEqual(
+    await setMarks(root, { names: ['aa'], held: true, command, now: h.NOW, report: silent }),
+    [],
+  );
+  await assert.rejects(
+    setMarks(root, { names: ['zz'], auto: true, command, now: h.NOW, report: silent }),
+    h.coded('NOT_INSTALLED'),
+  );
   root.close();
   await h.run(dir, [h.install({ name: 'aa', version: '2', files: { 'opt/a': '2' } }, true)]);
   const pkg = readStatus(dir).get('aa');
@@ -233,16 +297,32 @@ test('the history tells every earlier state with full pins', async (t) => {
   const dir = h.tempDir(t);
   const states: unknown[] = [];
   const note = (): number =>
-    states.push([...readStatus(dir).values()].map(({ name, version, auto, held, pin }) => [name, version, auto, held, pin.core.key]));
+    states.push(
+      [...readStatus(dir).values()].map(({ name, version, auto, held, pin }) => [
+        name,
+        version,
+        auto,
+        held,
+        pin.core.key,
+      ]),
+    );
   note();
-  await h.run(dir, [h.install({ name: 'aa', files: { a: '1' } }), h.install({ name: 'bb', files: { b: '1' } }, true)]);
+  await h.run(dir, [
+    h.install({ name: 'aa', files: { a: '1' } }),
+    h.install({ name: 'bb', files: { b: '1' } }, true),
+  ]);
   note();
-  await h.run(dir, [h.install({ name: 'aa', version: '2', files: { a: '2' } }), { kind: 'mark', name: 'bb', auto: false }]);
+  await h.run(dir, [
+    h.install({ name: 'aa', version: '2', files: { a: '2' } }),
+    { kind: 'mark', name: 'bb', auto: false },
+  ]);
   note();
   await h.run(dir, [h.remove('bb'), h.install({ name: 'cc', files: { c: '1' } })]);
   note();
   for (const [id, expected] of states.entries()) {
-    const told = [...stateAfter(dir, id)].map(([name, pin]) => [name, pin.version, pin.auto, pin.held, pin.core]).sort();
+    const told = [...stateAfter(dir, id)]
+      .map(([name, pin]) => [name, pin.version, pin.auto, pin.held, pin.core])
+      .sort();
     assert.deepEqual(told, expected, `after transaction ${id}`);
   }
   assert.throws(() => stateAfter(dir, 9), h.coded('HISTORY_NOT_FOUND'));
@@ -251,17 +331,27 @@ test('the history tells every earlier state with full pins', async (t) => {
 test('what is not installed cannot be removed, and nothing twice', async (t) => {
   const dir = h.tempDir(t);
   await assert.rejects(h.run(dir, [h.remove('zz')]), h.coded('NOT_INSTALLED'));
-  const twice = [h.install({ name: 'aa', files: { a: '1' } }), h.install({ name: 'aa', version: '2', files: { a: '2' } })];
+  const twice = [
+    h.install({ name: 'aa', files: { a: '1' } }),
+    h.install({ name: 'aa', version: '2', files: { a: '2' } }),
+  ];
   await assert.rejects(h.run(dir, twice), h.coded('USAGE'));
 });
 
 test('a hostile control paragraph cannot speak in the words of the status file', async (t) => {
   const dir = h.tempDir(t);
   const spec = h.release({ name: 'aa', files: { a: '1' } });
-  spec.control.fields.set('Held', 'yes').set('Status', 'config-files').set('Conffiles', '\n /etc/shadow x').set('Core', 'zzz');
+  spec.control.fields
+    .set('Held', 'yes')
+    .set('Status', 'config-files')
+    .set('Conffiles', '\n /etc/shadow x')
+    .set('Core', 'zzz');
   await h.run(dir, [{ kind: 'install', release: spec, auto: false, source: 's', suite: 't' }]);
   const pkg = readStatus(dir).get('aa');
-  assert.deepEqual([pkg?.held, pkg?.state, pkg?.conffiles, pkg?.pin.core.key], [false, 'installed', [], spec.pin.core.key]);
+  assert.deepEqual(
+    [pkg?.held, pkg?.state, pkg?.conffiles, pkg?.pin.core.key],
+    [false, 'installed', [], spec.pin.core.key],
+  );
 });
 
 test('set-uid programs that go lose the bit, in case somebody holds a hard link to them', async (t) => {
@@ -269,6 +359,8 @@ test('set-uid programs that go lose the bit, in case somebody holds a hard link 
   await h.run(dir, [h.install({ name: 'aa', files: { 'bin/su': { content: 'hole', mode: 0o4755 } } })]);
   fs.chmodSync(join(dir, 'bin/su'), 0o4755);
   fs.linkSync(join(dir, 'bin/su'), join(dir, 'mine'));
-  await h.run(dir, [h.install({ name: 'aa', version: '2', files: { 'bin/su': { content: 'fixed', mode: 0o4755 } } })]);
+  await h.run(dir, [
+    h.install({ name: 'aa', version: '2', files: { 'bin/su': { content: 'fixed', mode: 0o4755 } } }),
+  ]);
   assert.equal(fs.statSync(join(dir, 'mine')).mode & 0o7777, 0o600);
 });

@@ -25,7 +25,8 @@ try {
   const differences: unknown[] = [];
   for await (const difference of verifyRoot(dir)) differences.push(difference);
   const modes: Record<string, string> = {};
-  for (const path of ['usr/bin/sudo', 'srv/locked', 'srv/locked/x']) modes[path] = (fs.statSync(join(dir, path)).mode & 0o7777).toString(8);
+  for (const path of ['usr/bin/sudo', 'srv/locked', 'srv/locked/x'])
+    modes[path] = (fs.statSync(join(dir, path)).mode & 0o7777).toString(8);
   process.stdout.write(JSON.stringify({ warnings, notes, differences, modes }));
   fs.chmodSync(join(dir, 'srv/locked'), 0o755);
 } catch (error) {

@@ -58,7 +58,9 @@ test('each kind of difference is named', async (t) => {
   fs.mkdirSync(join(dir, 'opt/type'));
   fs.rmSync(join(dir, 'opt/hard'));
   fs.writeFileSync(join(dir, 'opt/hard'), 'abcd');
-  const found = (await differences(dir)).map(({ path, kind, conffile }) => `${path} ${kind}${conffile ? ' conffile' : ''}`);
+  const found = (await differences(dir)).map(
+    ({ path, kind, conffile }) => `${path} ${kind}${conffile ? ' conffile' : ''}`,
+  );
   assert.deepEqual(found, [
     'etc/conf size conffile',
     'opt/big content',
@@ -99,7 +101,10 @@ test('a kept manifest that was tampered with is not believed', async (t) => {
 
 test('owns and files', async (t) => {
   const dir = h.tempDir(t);
-  await h.run(dir, [h.install(SPEC), h.install({ name: 'bb', files: { 'opt/d/y': 'y', 'etc/bb': '1' }, conffiles: ['etc/bb'] })]);
+  await h.run(dir, [
+    h.install(SPEC),
+    h.install({ name: 'bb', files: { 'opt/d/y': 'y', 'etc/bb': '1' }, conffiles: ['etc/bb'] }),
+  ]);
   const who = (path: string): string[] => ownerOf(dir, path).map(({ name }) => name);
   assert.deepEqual(who('/opt/d/x'), ['aa']);
   assert.deepEqual(who('opt/d/'), ['aa', 'bb']);
@@ -115,7 +120,10 @@ test('owns and files', async (t) => {
 });
 
 test('the quick scan of a manifest sees what the parser sees', () => {
-  const { manifestBytes } = h.release({ name: 'aa', files: { 'a b/c%d\n/é\u0001': '1', 'x\\y': { type: 'l', link: 'a b' } } });
+  const { manifestBytes } = h.release({
+    name: 'aa',
+    files: { 'a b/c%d\n/é\u0001': '1', 'x\\y': { type: 'l', link: 'a b' } },
+  });
   const scanned: string[] = [];
   scanManifest(Buffer.from(manifestBytes), (type, path) => scanned.push(`${type} ${path}`));
   assert.deepEqual(scanned, parseManifest(manifestBytes).map(({ type, path }) => `${type} ${path}`)); // prettier-ignore

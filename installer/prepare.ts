@@ -1,0 +1,135 @@
+/**
+ * Everything about a transaction that can be known before the disk is touched: plan, survey, and what to tell the user.
+ */
+import { pathToText } from '../model/bytes.js';
+import type { Report } from '../model/events.js';
+import { gatherClaims, readManifest } from './claims.js';
+import { conffileDecisions, keptConffiles, type ComposeContext, type KeptConffile } from './compose.js';
+import type { ConffilePolicy } from './conffiles.js';
+import { diskError } from './disk-error.js';
+import { nextId } from './history.js';
+import { Owners } from './owners.js';
+import {
+  leavingNames,
+  planTransaction,
+  type PackageChange,
+  type PlanInput,
+  type TransactionPlan,
+  type TransactionStep,
+} from './plan.js';
+import type { OpenRoot } from './root.js';
+import { survey as makeSurvey, type Survey } from './survey.js';
+
+export interface TransactionRequest {
+  readonly steps: readonly TransactionStep[];
+  /** as the user gave it, for the history */
+  readonly command: string;
+  readonly now: Date;
+  /** by source: the index commit that the plan followed */
+  readonly indexCommits: Readonly<Record<string, string>>;
+  readonly report: Report;
+  /** what to do with conffiles that the user and the package changed; default `keep` */
+  readonly conffilePolicy?: ConffilePolicy;
+}
+
+/** What a transaction would do, or did. */
+export interface TransactionPreview {
+  readonly changes: readonly PackageChange[];
+  /** bytes of files that are written */
+  readonly bytes: number;
+  readonly keptConffiles: readonly KeptConffile[];
+  /** packages with maintainer scripts, which are kept and not run */
+  readonly scriptsNotRun: readonly string[];
+  /** for people */
+  readonly notes: readonly string[];
+}
+
+/** A transaction that is ready to be staged. */
+export interface Prepared {
+  readonly root: OpenRoot;
+  readonly id: number;
+  readonly input: PlanInput;
+  readonly plan: TransactionPlan;
+  readonly survey: Survey;
+  readonly compose: ComposeContext;
+}
+
+/**
+ * What `steps` would do, and whether files are in the way; changes nothing. Any lock mode.
+ * @throws GtpkgError as runTransaction's planning does
+ */
+export async function previewTransaction(
+  root: OpenRoot,
+  request: Pick<TransactionRequest, 'steps' | 'conffilePolicy'>,
+): Promise<TransactionPreview> {
+  try {
+    const prepared = prepare(root, request);
+    return previewOf(prepared, keptConffiles(await conffileDecisions(prepared.compose)));
+  } catch (error) {
+    throw diskError(error, 'looking at the root');
+  }
+}
+
+/** Plans and surveys. @throws GtpkgError as planTransaction and survey */
+export function prepare(
+  root: OpenRoot,
+  { steps, conffilePolicy }: Pick<TransactionRequest, 'steps' | 'conffilePolicy'>,
+): Prepared {
+  try {
+    const { disk, state, dir } = root;
+    const status = root.status();
+    const leaving = leavingNames(status, steps);
+    const manifests = new Map(
+      [...leaving].flatMap((name) => {
+        const pkg = status.get(name);
+        return pkg === undefined ? [] : [[name, readManifest(dir, pkg, state)] as const];
+      }),
+    );
+    const wanted = new Set<string>();
+    for (const step of steps)
+      if (step.kind === 'install') for (const { path } of step.release.manifest) wanted.add(path);
+    for (const manifest of manifests.values()) for (const { path } of manifest) wanted.add(path);
+    for (const name of leaving) for (const { path } of status.get(name)?.conffiles ?? []) wanted.add(path);
+    const input: PlanInput = {
+      status,
+      steps,
+      manifests,
+      claims: gatherClaims(dir, status, { leaving, wanted }),
+    };
+    const plan = planTransaction(input);
+    const id = nextId(dir);
+    const survey = makeSurvey(plan, { disk, state, input, id: String(id) });
+    const policy = conffilePolicy ?? 'keep';
+    const compose: ComposeContext = { disk, owners: new Owners(disk), plan, input, survey, policy };
+    return { root, id, input, plan, survey, compose };
+  } catch (error) {
+    throw diskError(error, 'planning the transaction');
+  }
+}
+
+/** What to tell the user. */
+export function previewOf(
+  { plan, survey }: Prepared,
+  kept: readonly KeptConffile[],
+  ownersSkipped = 0,
+): TransactionPreview {
+  const conffiles = new Set<string>(plan.conffiles.map(({ path }) => path));
+  const strangers = survey.strangers.filter((path) => !conffiles.has(path));
+  const notes: string[] = [];
+  if (strangers.length > 0) {
+    const more = strangers.length > 1 ? ` and ${strangers.length - 1} more` : '';
+    notes.push(`/${pathToText(strangers[0] ?? '')}${more} belonged to no package and is replaced`);
+  }
+  for (const { path, kept: which, other } of kept) {
+    const place = other === undefined ? '' : `, the ${which === 'user' ? 'new' : 'old'} one is ${other}`;
+    notes.push(
+      `${path}: ${which === 'user' ? 'your version is kept' : 'the new version is in place'}${place}`,
+    );
+  }
+  if (ownersSkipped > 0)
+    notes.push(`${ownersSkipped} paths belong to you instead of the users that their packages name`);
+  const scriptsNotRun = plan.incoming
+    .filter(({ release }) => release.scripts.size > 0)
+    .map(({ name }) => name);
+  return { changes: plan.changes, bytes: plan.bytes, keptConffiles: kept, scriptsNotRun, notes };
+}

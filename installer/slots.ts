@@ -1,0 +1,81 @@
+/**
+ * Which package gets which path: incoming ones among each other, then against those that stay. Pure.
+ */
+import { isSafePath, pathToText } from '../model/bytes.js';
+import { GtpkgError } from '../model/errors.js';
+import { parseRelations } from '../model/relation.js';
+import type { Incoming, PlanInput, Slot } from './plan.js';
+import { fileConflict, settle, type Contender } from './settle.js';
+import type { RootStatus } from './status.js';
+
+/** Hears of each path that a package loses, or does not get. */
+export type Lose = (name: string, path: string) => void;
+
+/** Every path of the incoming packages with the one that gets it. @throws GtpkgError FILE_CONFLICT, MANIFEST_MALFORMED */
+export function fillSlots(incoming: readonly Incoming[], lose: Lose): Map<string, Slot> {
+  const slots = new Map<string, Slot>();
+  for (const by of incoming) {
+    for (const entry of by.release.manifest) {
+      const { path } = entry;
+      if (!isSafePath(path))
+        throw new GtpkgError('MANIFEST_MALFORMED', `${by.name}: the path ${pathToText(path)} is not safe`);
+      const there = slots.get(path);
+      const slot: Slot = { path, entry, by };
+      if (there === undefined) slots.set(path, slot);
+      else slots.set(path, meet(there, slot, lose));
+    }
+  }
+  return slots;
+}
+
+// Two incoming packages bring one path.
+function meet(one: Slot, other: Slot, lose: Lose): Slot {
+  const [a, b] = [one.entry.type, other.entry.type];
+  if (a === 'd' && b === 'd') return one;
+  if (a === 'l' && b === 'd') return { ...one, directoryOf: other.by.name };
+  if (a === 'd' && b === 'l') return { ...other, directoryOf: one.by.name };
+  if (a === 'd' || b === 'd')
+    throw fileConflict(one.path, other.by.name, one.by.name, 'a directory in one, not in the other');
+  const winner = settle(one.by, other.by, one.path);
+  lose(winner === one.by ? other.by.name : one.by.name, one.path);
+  const slot = winner === one.by ? one : other;
+  const directoryOf = one.directoryOf ?? other.directoryOf;
+  if (directoryOf === undefined || slot.entry.type !== 'l') {
+    if (directoryOf !== undefined)
+      throw fileConflict(one.path, slot.by.name, directoryOf, 'a directory in one, not in the other');
+    return slot;
+  }
+  return { ...slot, directoryOf };
+}
+
+/** Lets the packages that stay have their say about the slots. @throws GtpkgError FILE_CONFLICT */
+export function settleClaims(slots: Map<string, Slot>, { claims, status }: PlanInput, lose: Lose): void {
+  for (const [path, holders] of claims) {
+    for (const claim of holders) {
+      const slot = slots.get(path);
+      if (slot === undefined) break;
+      const isDirectory = slot.entry.type === 'd';
+      if (claim.type === 'd') {
+        if (isDirectory) continue;
+        if (slot.entry.type !== 'l')
+          throw fileConflict(path, slot.by.name, claim.name, 'a directory in the other');
+        slots.set(path, { ...slot, directoryOf: claim.name });
+      } else if (isDirectory) {
+        if (claim.type !== 'l') throw fileConflict(path, slot.by.name, claim.name, 'a directory in the one');
+        slots.set(path, { ...slot, linkOf: claim.name });
+      } else if (settle(slot.by, contender(status, claim.name), path) === slot.by) {
+        lose(claim.name, path);
+      } else {
+        lose(slot.by.name, path);
+        slots.set(path, { ...slot, lostTo: claim.name });
+      }
+    }
+  }
+}
+
+/** An installed package as a contender for a path. */
+export function contender(status: RootStatus, name: string): Contender {
+  const pkg = status.get(name);
+  const text = pkg?.fields.get('Replaces') ?? '';
+  return { name, version: pkg?.version ?? '0', replaces: parseRelations(text, 'Replaces'), order: 0 };
+}

@@ -1,0 +1,111 @@
+/**
+ * gtpkg's own files that change with a transaction: status, manifests, scripts, history. They are staged and placed by the same
+ * operations as everything else, the status last.
+ */
+import { userInfo } from 'node:os';
+import { joinPath, type BytePath } from '../model/bytes.js';
+import { GtpkgError } from '../model/errors.js';
+import { formatHistory, historyChange, historyName } from './history.js';
+import type { Operation } from './operations.js';
+import type { Prepared, TransactionRequest } from './prepare.js';
+import type { Staging } from './stage.js';
+import { formatStatus, type RootStatus } from './status.js';
+
+function statusAfter({ plan, survey, input }: Prepared): RootStatus {
+  const status = new Map(input.status);
+  const changed = new Set(plan.changes.map(({ name }) => name));
+  for (const { name, to } of plan.changes) {
+    if (to === undefined) status.delete(name);
+    else status.set(name, to);
+  }
+  for (const { name } of plan.incoming) {
+    const to = status.get(name);
+    if (to !== undefined)
+      status.set(name, { ...to, replaced: [...(survey.lost.get(name) ?? [])] as BytePath[] });
+  }
+  for (const pkg of input.status.values()) {
+    if (
+      changed.has(pkg.name) &&
+      plan.changes.some(({ name, action }) => name === pkg.name && action !== 'mark')
+    )
+      continue;
+    const lost = survey.lost.get(pkg.name) ?? new Set<string>();
+    const isGone = (path: string, own: boolean): boolean => lost.has(path) || (!own && plan.slots.has(path));
+    const conffiles = pkg.conffiles.filter(
+      ({ path, obsolete }) => !isGone(path, pkg.state === 'installed' && !obsolete),
+    );
+    if (lost.size === 0 && conffiles.length === pkg.conffiles.length) continue;
+    const now = status.get(pkg.name) ?? pkg;
+    if (pkg.state === 'config-files' && conffiles.length === 0) status.delete(pkg.name);
+    else
+      status.set(pkg.name, {
+        ...now,
+        conffiles,
+        replaced: [...new Set([...pkg.replaced, ...(lost as Set<BytePath>)])],
+      });
+  }
+  return status;
+}
+
+/** Stages the new state files. @returns the operations that place them, to be done last */
+export function stateOperations(
+  prepared: Prepared,
+  staging: Staging,
+  { request, notes }: { request: TransactionRequest; notes: readonly string[] },
+): Operation[] {
+  const { root, plan, input, id } = prepared;
+  const { state, disk } = root;
+  const operations: Operation[] = [];
+  let counter = 0;
+  const backup = (): string => `${staging.main}/s${counter++}`;
+  const put = (staged: string, path: string): void => {
+    if (disk.exists(path)) operations.push({ kind: 'replace', staged, path, backup: backup() });
+    else operations.push({ kind: 'place', staged, path });
+  };
+  const remove = (path: string): void => {
+    if (disk.exists(path)) operations.push({ kind: 'remove', path, backup: backup() });
+  };
+  plan.incoming.forEach(({ name, release }, index) => {
+    put(staging.create(`manifest${index}`, release.manifestBytes), joinPath(state.manifests, name));
+    remove(joinPath(state.scripts, name));
+    if (release.scripts.size === 0) return;
+    for (const script of release.scripts.keys()) {
+      if (!/^[a-z]+$/.test(script))
+        throw new GtpkgError(
+          'RELEASE_MALFORMED',
+          `${name}: "${script}" is not the name of a maintainer script`,
+        );
+    }
+    operations.push({
+      kind: 'place',
+      staged: staging.createDirectory(`scripts${index}`, release.scripts),
+      path: joinPath(state.scripts, name),
+    });
+  });
+  const status = statusAfter(prepared);
+  for (const name of input.status.keys()) {
+    if (status.has(name)) continue;
+    remove(joinPath(state.manifests, name));
+    remove(joinPath(state.scripts, name));
+  }
+  const entry = {
+    id,
+    date: request.now.toISOString(),
+    command: request.command,
+    user: userName(),
+    changes: plan.changes.map(historyChange),
+    indexCommits: request.indexCommits,
+    notes,
+  };
+  put(staging.create('history', formatHistory(entry)), joinPath(state.history, historyName(id)));
+  put(staging.create('status', formatStatus(status)), state.status);
+  return operations;
+}
+
+function userName(): string {
+  try {
+    return process.env['SUDO_USER'] ?? userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? '');
+  }
+}
