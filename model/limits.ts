@@ -118,8 +118,8 @@ export const MAX_WAITING_FETCHES = 512;
 export const INFLIGHT_BLOCKS: readonly [number, number] = [8, 64];
 /** Cores named in one request. */
 export const MAX_REFS = 200_000;
-/** Nodes that `gtpkg dht` runs: enough for records to be kept by several. */
-export const DHT_NODES = 4;
+/** Nodes that `gtpkg dht` runs: one would do, hyperdht relays handshakes through the three closest. */
+export const DHT_NODES = 3;
 /** A frame on the daemon socket. */
 export const MAX_FRAME = 16 * MiB;
 /** A file of a root's own state (status, journal, one manifest): read whole, and ours, but disks rot. */

@@ -212,6 +212,8 @@ declare module 'hyperdht' {
   }
   export default class HyperDHT extends EventEmitter {
     constructor(options: DHTOptions);
+    /** A first node: it is told the address that others see. */
+    static bootstrapper(port: number, host: string, options: DHTOptions): HyperDHT;
     readonly host: string | null;
     readonly online: boolean;
     readonly destroyed: boolean;

@@ -5,7 +5,6 @@
  * capped, a peer that sent MAX_BAD_BLOCKS corrupt blocks is cut off and refused, and nothing here waits without an end.
  * UDP over IPv4, as hyperdht does it; both ends are authenticated and encrypted by Noise under the transport keys.
  */
-import { lookup } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Corestore from 'corestore';
 import type { Connection, KeyPair } from 'hypercore';
@@ -14,14 +13,12 @@ import Hyperswarm, { type Discovery } from 'hyperswarm';
 import {
   decodeCoreKey,
   encodeCoreKey,
-  formatAddress,
-  GtpkgError,
   limits,
-  systemCode,
   type Address,
   type CoreKey,
   type PeerAddress,
 } from '../model/index.js';
+import { bindable, bindFailure, isLoopback, reachableHost } from './address.js';
 import type { PeerBook } from './peers.js';
 import { discoveryKeyOf } from './store.js';
 
@@ -104,17 +101,15 @@ export class Swarm {
     const { bootstrap, listen, keyPair } = options;
     const local =
       bootstrap !== undefined && bootstrap.length > 0 && bootstrap.every((node) => isLoopback(node.host));
-    const host = listen === undefined ? (local ? '127.0.0.1' : '0.0.0.0') : await resolveIPv4(listen.host);
-    const port =
-      listen === undefined || listen.port === 0
-        ? ([0, 0] as const)
-        : ([listen.port, listen.port + 1] as const);
+    // a node on all interfaces never hears from DHT nodes on loopback
+    const bound =
+      listen === undefined ? { host: local ? '127.0.0.1' : '0.0.0.0', port: 0 } : await bindable(listen);
     const dht = new HyperDHT({
       ...(bootstrap === undefined
         ? {}
         : { bootstrap: bootstrap.map((node) => ({ host: node.host, port: node.port })) }),
-      host,
-      port,
+      host: bound.host,
+      port: bound.port === 0 ? [0, 0] : [bound.port, bound.port + 1],
       keyPair,
       // who listens is reachable by definition and takes part in the DHT
       ...(listen === undefined ? {} : { anyPort: false, firewalled: false, ephemeral: false }),
@@ -122,14 +117,11 @@ export class Swarm {
     try {
       await dht.bind();
     } catch (cause) {
-      // a DHT whose socket could not be bound can only be forgotten: destroying it would bind again
-      throw bindFailure(listen ?? { host, port: 0 }, cause);
+      await dht.destroy({ force: true }).catch(() => undefined);
+      throw bindFailure(bound, cause);
     }
-    const bound = listen === undefined ? undefined : dht.address();
     const listening =
-      bound === undefined || bound === null
-        ? undefined
-        : { host: host === '0.0.0.0' ? (dht.localAddress()?.host ?? host) : host, port: bound.port };
+      listen === undefined ? undefined : { host: reachableHost(bound.host), port: bound.port };
     const swarm = new Swarm(options, dht, listening);
     if (options.server) swarm.#swarm.listen().catch(() => undefined); // goes on trying by itself
     for (const peer of options.book.dialable()) swarm.dial(peer);
@@ -339,34 +331,4 @@ function channels(connection: Connection): number {
 function endpoint(connection: Connection): Address | undefined {
   const { remoteHost: host, remotePort: port } = connection.rawStream ?? {};
   return host === undefined || port === undefined || port === 0 ? undefined : { host, port };
-}
-
-/** True for addresses that never leave the machine. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-async function resolveIPv4(host: string): Promise<string> {
-  const found = await lookup(host, { family: 4 }).catch(() => undefined);
-  if (found?.family === 4) return found.address;
-  throw new GtpkgError('BAD_ADDRESS', `"${host}" has no IPv4 address`, {
-    hint: 'Peers are reached over IPv4; give an IPv4 address or a name that has one.',
-  });
-}
-
-/** What binding a UDP socket threw. */
-export function bindFailure(address: Address, cause: unknown): GtpkgError {
-  const where = formatAddress(address);
-  const text = `${systemCode(cause) ?? ''} ${cause instanceof Error ? cause.message : String(cause)}`;
-  if (/EADDRINUSE|address already in use/i.test(text)) {
-    return new GtpkgError('ADDRESS_IN_USE', `${where} is in use`, {
-      hint: 'Choose another port.',
-      data: { address: where },
-      cause,
-    });
-  }
-  return new GtpkgError('BAD_ADDRESS', `cannot listen on ${where}: ${text.trim()}`, {
-    hint: 'Give an address of this machine.',
-    cause,
-  });
 }

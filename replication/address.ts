@@ -1,0 +1,64 @@
+/**
+ * Addresses to listen on: resolved, and tried before a DHT node is made there (one that cannot bind leaves timers behind).
+ * UDP over IPv4, as hyperdht does it.
+ */
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
+import { formatAddress, GtpkgError, systemCode, type Address } from '../model/index.js';
+
+const ANY = '0.0.0.0';
+
+/** True for addresses that never leave the machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** An address that can be bound right now: its host an IPv4 address, its port found when it was 0. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
+export async function bindable(address: Address): Promise<Address> {
+  const found = await lookup(address.host, { family: 4 }).catch(() => undefined);
+  if (found?.family !== 4) {
+    throw new GtpkgError('BAD_ADDRESS', `"${address.host}" has no IPv4 address`, {
+      hint: 'Peers are reached over IPv4; give an IPv4 address or a name that has one.',
+    });
+  }
+  const socket = createSocket('udp4');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind({ address: found.address, port: address.port, exclusive: true }, resolve);
+    });
+    return { host: found.address, port: socket.address().port };
+  } catch (cause) {
+    throw bindFailure(address, cause);
+  } finally {
+    socket.close();
+  }
+}
+
+/** What others dial when we listen on `host`: itself, or the machine's first address in a network for 0.0.0.0. */
+export function reachableHost(host: string): string {
+  if (host !== ANY) return host;
+  for (const list of Object.values(networkInterfaces())) {
+    for (const { family, internal, address } of list ?? [])
+      if (family === 'IPv4' && !internal) return address;
+  }
+  return '127.0.0.1';
+}
+
+/** What binding a UDP socket threw. */
+export function bindFailure(address: Address, cause: unknown): GtpkgError {
+  const where = formatAddress(address);
+  if (systemCode(cause) === 'EADDRINUSE') {
+    return new GtpkgError('ADDRESS_IN_USE', `${where} is in use`, {
+      hint: 'Choose another port.',
+      data: { address: where },
+      cause,
+    });
+  }
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new GtpkgError('BAD_ADDRESS', `cannot listen on ${where}: ${text}`, {
+    hint: 'Give an address of this machine.',
+    cause,
+  });
+}
