@@ -2,7 +2,8 @@
  * Forks a whole distribution: a copy of the verified index, new roots on top, an index core that names upstream's cores.
  */
 import { join } from 'node:path';
-import { formatIntroduction } from '../../model/index.js';
+import { formatIntroduction, GtpkgError } from '../../model/index.js';
+import type { Depot } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import { getSource, writeIndex } from '../places.js';
 import {
@@ -13,7 +14,28 @@ import {
   showIndex,
   type IndexSummary,
 } from './indexes.js';
+import { meetPeers } from './releases.js';
 import { freshSource } from './sources.js';
+
+// A fork that names upstream's cores must be able to serve them when upstream is gone. What can't be had any more is left
+// out: the fork then starts with a snapshot of its own.
+async function canServe(depot: Depot, blocks: readonly Uint8Array[]): Promise<boolean> {
+  const { liveCores } = await import('../../index-repo/index.js');
+  const cores = await liveCores({
+    length: blocks.length,
+    get: (number) => Promise.resolve(blocks[number] ?? Buffer.alloc(0)),
+  });
+  const held = await depot.held(cores);
+  const missing = cores.filter((core, i) => (held[i] ?? 0) < core.byteLength);
+  if (missing.length === 0) return true;
+  try {
+    await depot.fetch(missing);
+    return true;
+  } catch (error) {
+    if (error instanceof GtpkgError) return false;
+    throw error;
+  }
+}
 
 /** @throws GtpkgError SOURCE_NOT_FOUND, ALREADY_EXISTS, KEY_NOT_FOUND, THRESHOLD_NOT_MET, INDEX_NOT_FOUND */
 export async function forkIndex(
@@ -32,6 +54,8 @@ export async function forkIndex(
   // an expired index may be forked: that is how an abandoned distribution goes on
   const state = await freshSource(context, source, { allowExpired: true });
   const { signers, publicKeys } = await rootKeys(context, options.keys, options.passphraseFile);
+  await context.depot();
+  await meetPeers(context, [source]);
   const { directory, depot } = await placeForIndex(context, options.name);
   const indexCore = await depot.createLog(options.name);
   await copyIndex(indexRepository(source), join(directory, 'index.git'), state.head);
@@ -48,7 +72,10 @@ export async function forkIndex(
   const upstream = await depot.openLog(source.introduction.indexCore);
   const log = await depot.openLog(indexCore);
   try {
-    if (log.length === 0) await log.append(await forkBlocks(upstream, state.head));
+    if (log.length === 0) {
+      const blocks = await forkBlocks(upstream, state.head);
+      if (await canServe(depot, blocks)) await log.append(blocks);
+    }
   } finally {
     await upstream.close();
     await log.close();

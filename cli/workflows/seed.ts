@@ -1,6 +1,7 @@
 /**
  * Seeding: this process owns the store, serves what it holds, and lets other commands of the home work through it.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   formatPeerAddress,
   GtpkgError,
@@ -89,8 +90,13 @@ export async function seed(
     if (context.settings.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     else announce(context, result);
     const stopped = untilStopped();
-    if (options.all) await Promise.race([stopped, fetchAll(context, named)]);
-    await stopped;
+    const ending = new AbortController();
+    const upkeep = context.settings.offline
+      ? Promise.resolve()
+      : keepUp(context, named, { all: options.all, signal: ending.signal });
+    await Promise.race([stopped, upkeep.then(() => stopped)]);
+    ending.abort();
+    await upkeep;
     return { ...result, seconds: Math.round((Date.now() - started) / 1000) };
   } finally {
     await service.close();
@@ -110,28 +116,74 @@ function announce(context: Context, { address, sources, indexes }: Omit<Seeding,
     context.report({ kind: 'note', text: `Others dial this node directly with: gtpkg peer add ${address}` });
 }
 
-async function fetchAll(context: Context, sources: readonly Source[]): Promise<void> {
+/** How often a seeder looks whether there is something new to hold. */
+const UPKEEP = 60_000;
+
+// Never ends by itself, and no failure ends it: a seeder that can't reach anybody goes on serving what it has.
+async function keepUp(
+  context: Context,
+  sources: readonly Source[],
+  options: { all: boolean; signal: AbortSignal },
+): Promise<void> {
+  let told = '';
+  while (!options.signal.aborted) {
+    try {
+      if (options.all)
+        await updateSources(
+          context,
+          sources.map((source) => source.name),
+        );
+      await holdIndexes(context, sources, options.signal);
+      if (options.all) await holdReleases(context, sources, options.signal);
+      told = '';
+    } catch (error) {
+      if (options.signal.aborted) return;
+      if (!(error instanceof GtpkgError)) throw error;
+      if (told !== error.code)
+        context.report({
+          kind: 'warning',
+          text: `Not everything could be fetched yet (${error.code}): ${error.message}`,
+        });
+      told = error.code;
+    }
+    await sleep(UPKEEP, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+}
+
+// What a new client needs of an index beside its log; a client that only followed along has never fetched all of it.
+async function holdIndexes(context: Context, sources: readonly Source[], signal: AbortSignal): Promise<void> {
+  const { liveCores } = await import('../../index-repo/index.js');
+  const depot = await context.depot();
+  for (const source of sources) {
+    const log = await depot.openLog(source.introduction.indexCore);
+    try {
+      if (log.length > 1) await depot.fetch(await liveCores(log), { signal });
+    } finally {
+      await log.close();
+    }
+  }
+}
+
+async function holdReleases(
+  context: Context,
+  sources: readonly Source[],
+  signal: AbortSignal,
+): Promise<void> {
+  const depot = await context.depot();
+  const refs = sources.flatMap((source) => offeredEntries(source).map(({ pin }) => pin.core));
+  const held = await depot.held(refs);
+  const missing = refs.filter((ref, i) => (held[i] ?? 0) < ref.byteLength);
+  if (missing.length === 0) return;
+  context.report({ kind: 'start', id: 'fetch', label: 'Fetching', unit: 'bytes' });
   try {
-    await updateSources(
-      context,
-      sources.map((source) => source.name),
-    );
-    const depot = await context.depot();
-    const refs: CoreRef[] = [];
-    for (const source of sources) for (const { pin } of offeredEntries(source)) refs.push(pin.core);
-    context.report({ kind: 'start', id: 'fetch', label: 'Fetching', unit: 'bytes' });
-    await depot.fetch(refs, {
+    await depot.fetch(missing, {
+      signal,
       onProgress: ({ done, total }) => context.report({ kind: 'advance', id: 'fetch', done, total }),
     });
+  } finally {
     context.report({ kind: 'end', id: 'fetch' });
-    context.report({ kind: 'note', text: `All ${refs.length} releases are held.` });
-  } catch (error) {
-    if (!(error instanceof GtpkgError)) throw error;
-    context.report({
-      kind: 'warning',
-      text: `Not everything could be fetched yet (${error.code}): ${error.message}`,
-    });
   }
+  context.report({ kind: 'note', text: `All ${refs.length} releases are held.` });
 }
 
 /** Peers and holdings, from the daemon when it runs. */
