@@ -70,7 +70,10 @@ export async function readDirectory(dir: string, options: DirectoryOptions = {})
 
 // Policy §5.6.20, as dpkg-gencontrol counts: KiB, files rounded up, anything else one.
 function withInstalledSize(control: Buffer, entries: readonly ManifestEntry[]): Buffer {
-  const size = entries.reduce((sum, { type, size: bytes }) => sum + (type === 'f' ? Math.ceil(bytes / 1024) : 1), 0);
+  const size = entries.reduce(
+    (sum, { type, size: bytes }) => sum + (type === 'f' ? Math.ceil(bytes / 1024) : 1),
+    0,
+  );
   return Buffer.from(`${control.toString('utf8').trimEnd()}\nInstalled-Size: ${size}\n`, 'utf8');
 }
 

@@ -139,7 +139,14 @@ async function tell(teller: Teller, cast: Cast, folder: string): Promise<void> {
     async () => {
       const key = await newKey('bob');
       const bobIntro = String((await must('bob', ['index', 'create', 'bobs', '--key', key]))['introduction']);
-      await must('bob', ['publish', await writeProgram(work, PROGRAMS.fortune), '--index', 'bobs', '--compression', '6']);
+      await must('bob', [
+        'publish',
+        await writeProgram(work, PROGRAMS.fortune),
+        '--index',
+        'bobs',
+        '--compression',
+        '6',
+      ]);
       return { bobIntro, bob: await seed('bob') };
     },
   );
