@@ -41,6 +41,8 @@ export class Disk {
   readonly durable: boolean;
   /** we may give files away: owners are set and checked */
   readonly asRoot: boolean = process.getuid?.() === 0;
+  /** the user and group of this process */
+  readonly self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   readonly #prefix: string;
   readonly #step: StepHook;
 

@@ -1,6 +1,7 @@
 /**
  * Everything about a transaction that can be known before the disk is touched: plan, survey, and what to tell the user.
  */
+import { randomBytes } from 'node:crypto';
 import { pathToText } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
 import { gatherClaims, readManifest } from './claims.js';
@@ -98,7 +99,9 @@ export function prepare(
     };
     const plan = planTransaction(input);
     const id = nextId(dir);
-    const survey = makeSurvey(plan, { disk, state, input, id: String(id) });
+    // the name cannot be guessed: on another file system the area may lie where everybody may write
+    const area = `${id}-${randomBytes(6).toString('hex')}`;
+    const survey = makeSurvey(plan, { disk, state, input, id: area });
     const policy = conffilePolicy ?? 'keep';
     const compose: ComposeContext = { disk, owners: new Owners(disk), plan, input, survey, policy };
     return { root, id, input, plan, survey, compose };

@@ -93,6 +93,8 @@ function makeRoot(disk: Disk): void {
   for (const path of [...missing, ...parts]) {
     try {
       disk.mkdir(path, path === state.staging ? 0o700 : 0o755);
+      // whatever the umask says: packages share these directories
+      if (path !== state.staging) disk.setAttributes(path, { mode: 0o755, ...disk.self });
     } catch (error) {
       // another process makes the same root at this moment
       if (systemCode(error) !== 'EEXIST') throw error;
@@ -103,8 +105,7 @@ function makeRoot(disk: Disk): void {
   if (disk.exists(draft)) disk.unlink(draft);
   disk.create(draft, Buffer.from(FORMAT), {
     mode: 0o644,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
+    ...disk.self,
   });
   disk.fsync(draft);
   disk.rename(draft, state.format);

@@ -73,7 +73,7 @@ export class Staging {
   /** A file of gtpkg's own state in the first area. @returns its staged path */
   create(name: string, bytes: Uint8Array, mode = 0o644): BytePath {
     const path = joinPath(this.main, name);
-    this.#disk.create(path, bytes, { mode, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+    this.#disk.create(path, bytes, { mode, ...this.#disk.self });
     this.#written.push(path);
     return path;
   }
@@ -81,7 +81,8 @@ export class Staging {
   /** A directory of gtpkg's own state in the first area, with files in it. @returns its staged path */
   createDirectory(name: string, files: ReadonlyMap<string, Uint8Array>): BytePath {
     const path = joinPath(this.main, name);
-    this.#disk.mkdir(path, 0o755);
+    this.#disk.mkdir(path);
+    this.#disk.setAttributes(path, { mode: 0o755, ...this.#disk.self });
     this.#written.push(path);
     for (const [file, bytes] of files) this.create(`${name}/${file}`, bytes, 0o755);
     return path;
@@ -207,7 +208,7 @@ export class Staging {
     const attributes = this.#owners.attributes(entry);
     if (
       !this.#disk.asRoot &&
-      (attributes.uid !== process.getuid?.() || attributes.gid !== process.getgid?.())
+      (attributes.uid !== this.#disk.self.uid || attributes.gid !== this.#disk.self.gid)
     )
       this.ownersSkipped++;
     return attributes;

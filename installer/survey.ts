@@ -6,7 +6,7 @@
  * dpkg's rules for directories and links (Policy §6.6): a link to a directory stays where a package has a directory; beyond dpkg, what a
  * package itself turned from a directory into a link or a file, and the reverse, is turned when nothing else is lost by it.
  */
-import { compareBytes, joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
+import { compareBytes, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { eachShippedPath } from './claims.js';
 import type { Disk } from './disk.js';

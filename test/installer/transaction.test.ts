@@ -364,3 +364,17 @@ test('set-uid programs that go lose the bit, in case somebody holds a hard link 
   ]);
   assert.equal(fs.statSync(join(dir, 'mine')).mode & 0o7777, 0o600);
 });
+
+test("the user's umask is not the packages' business", async (t) => {
+  const dir = h.tempDir(t);
+  const before = process.umask(0o077);
+  t.after(() => process.umask(before));
+  await h.run(dir, [
+    h.install({ name: 'aa', files: { 'var/lib/aa/x': '1', 'opt/aa': '1' }, scripts: { prerm: 'x' } }),
+  ]);
+  for (const path of ['var', 'var/lib', 'var/lib/aa', 'var/lib/gtpkg', 'var/lib/gtpkg/scripts/aa', 'opt']) {
+    assert.equal(fs.statSync(join(dir, path)).mode & 0o777, 0o755, path);
+  }
+  assert.equal(fs.statSync(join(dir, 'var/lib/gtpkg/status')).mode & 0o777, 0o644);
+  assert.equal(fs.statSync(join(dir, 'var/lib/gtpkg/staging')).mode & 0o777, 0o700);
+});
