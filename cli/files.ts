@@ -1,6 +1,7 @@
 /**
  * Small files of the home: read whole, written whole or not at all.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GtpkgError, systemCode, type ErrorCode } from '../model/index.js';
@@ -27,6 +28,11 @@ const SYSTEM: Readonly<Record<string, readonly [ErrorCode, string, string]>> = {
   EIO: ['IO_ERROR', 'the disk failed', 'Check the disk and the system log before going on.'],
 };
 
+/** What to do about a failed disk, for whatever room met it. */
+export const DISK_HINTS: ReadonlyMap<ErrorCode, string> = new Map(
+  Object.values(SYSTEM).map(([code, , hint]) => [code, hint]),
+);
+
 /** A failed system call in the project's words; anything else as it is. */
 export function systemFailure(error: unknown, path: string): unknown {
   const known = SYSTEM[systemCode(error) ?? ''];
@@ -35,10 +41,28 @@ export function systemFailure(error: unknown, path: string): unknown {
   return new GtpkgError(code, `${path}: ${what}`, { hint, cause: error, data: { path } });
 }
 
+/**
+ * Makes a directory and what is missing above it.
+ * Node says ENOENT for every failure of a recursive mkdir on a read-only disk; here it is what the system said.
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    for (let at = path, above = dirname(at); ; at = above, above = dirname(above))
+      if (above === at || existsSync(above)) {
+        await mkdir(at);
+        break;
+      }
+    await mkdir(path, { recursive: true });
+  }
+}
+
 /** Writes `bytes` durably under `path`, through a neighbour that is renamed. @throws GtpkgError NO_SPACE, READ_ONLY, PERMISSION */
 export async function writeWhole(path: string, bytes: string | Uint8Array, mode = 0o644): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     const draft = `${path}.${process.pid}.new`;
     const file = await open(draft, 'w', mode);
     try {

@@ -16,3 +16,4 @@ export { fileSource } from './source.js';
 export { compress, decompress, ZSTD_VERSION, type CompressOptions, type DecompressOptions } from './zstd.js';
 export { zstdEngines, type ZstdEngine } from './zstd-engines.js';
 export { tagName } from './format.js';
+export { storeRelease, type StoreOptions } from './store.js';

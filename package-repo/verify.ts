@@ -146,7 +146,7 @@ function checkTree(
   }
 }
 
-function packLimits(section: Section): Parameters<typeof readPack>[1] {
+export function packLimits(section: Section): Parameters<typeof readPack>[1] {
   return {
     maxObjects: limits.MAX_PACK_OBJECTS,
     maxObjectSize: limits.MAX_GIT_OBJECT,
@@ -154,7 +154,7 @@ function packLimits(section: Section): Parameters<typeof readPack>[1] {
   };
 }
 
-async function* gitBytes(source: ByteSource, section: Section): AsyncGenerator<Buffer> {
+export async function* gitBytes(source: ByteSource, section: Section): AsyncGenerator<Buffer> {
   let total = 0;
   for await (const chunk of decompress(sectionBytes(source, section), { maxOutput: section.rawLength })) {
     total += chunk.length;

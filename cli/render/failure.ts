@@ -2,8 +2,8 @@
  * A failure as a person reads it (stderr), or as a program does (`--json`, stdout).
  */
 import pc from 'picocolors';
-import { GtpkgError, printable, systemCode } from '../../model/index.js';
-import { systemFailure } from '../files.js';
+import { EXIT, GtpkgError, printable, systemCode } from '../../model/index.js';
+import { DISK_HINTS, systemFailure } from '../files.js';
 
 interface OclifError extends Error {
   readonly oclif?: { readonly exit?: number };
@@ -54,6 +54,21 @@ export async function asGtpkgError(error: unknown): Promise<GtpkgError> {
   });
 }
 
+// Every failure names a next step; the rooms below name their own where they know a better one.
+function withHint(failure: GtpkgError): GtpkgError {
+  const { code, message, data } = failure;
+  const hint = DISK_HINTS.get(code) ?? FALLBACK[failure.exit];
+  if (failure.hint !== undefined || hint === undefined) return failure;
+  return new GtpkgError(code, message, { hint, data, cause: failure });
+}
+
+const FALLBACK: Readonly<Record<number, string>> = {
+  [EXIT.usage]: 'gtpkg COMMAND --help shows what the command takes.',
+  [EXIT.notFound]: 'Check the name; gtpkg search and gtpkg list show what there is.',
+  [EXIT.untrusted]: 'Nothing was changed. Tell whoever made this, over another way than it came.',
+  [EXIT.network]: 'Try again later, or with a longer --timeout.',
+};
+
 function pathOf(error: unknown): string {
   const { path } = error as { path?: unknown };
   return typeof path === 'string' ? path : 'a file';
@@ -66,7 +81,7 @@ function pathOf(error: unknown): string {
 export async function reportFailure(error: unknown, json: boolean): Promise<number> {
   if (error instanceof Error && (error as OclifError).code === 'EEXIT')
     return (error as OclifError).oclif?.exit ?? 0;
-  const failure = await asGtpkgError(error);
+  const failure = withHint(await asGtpkgError(error));
   if (process.env['GTPKG_DEBUG'] !== undefined) process.stderr.write(`${inspectStack(failure)}\n`);
   if (json) {
     process.stdout.write(`${JSON.stringify({ error: failure })}\n`);

@@ -2,7 +2,7 @@
  * Publishing: build, sign, image, core, entry, signed index commit, index core. Each step is safe to repeat: what is there already
  * is left as it is, and an interrupted publish is finished by running it again.
  */
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   formatIntroduction,
@@ -15,6 +15,7 @@ import {
 import type { IndexEntry } from '../../index-repo/index.js';
 import type { PublicKey, Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
+import { makeDirectory } from '../files.js';
 import { getIndex, getSource, type OwnIndex } from '../places.js';
 import { chooseOffered } from './download.js';
 import { indexRepository, indexSigners, pushIndex, showIndex } from './indexes.js';
@@ -72,7 +73,7 @@ export async function publish(context: Context, options: PublishOptions): Promis
   const signer =
     options.key === undefined ? signers[0] : await signerFor(context, options.key, options.passphraseFile);
   if (signer === undefined) throw new GtpkgError('KEY_NOT_FOUND', 'there is no key to sign with');
-  await mkdir(context.home('tmp'), { recursive: true });
+  await makeDirectory(context.home('tmp'));
   const scratch = await mkdtemp(context.home('tmp', 'publish-'));
   try {
     const prepared: Prepared[] = [];

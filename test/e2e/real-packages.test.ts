@@ -154,6 +154,23 @@ describe('real Debian packages', { skip, timeout: 480_000 }, () => {
     await equalsUnpacked([...plain, ...newer, ...jq], 'upgraded');
   });
 
+  test('clone makes a git repository of what peers hold, with every release and its signed tag', async () => {
+    const directory = world.path('cloned', 'systemd');
+    const { tags } = await world.json<{ tags: string[] }>(['clone', 'systemd@debian', directory], client());
+    const git = (...args: string[]): string =>
+      execFileSync('git', ['-C', directory, ...args], { encoding: 'utf8' });
+    git('fsck', '--full', '--strict');
+    assert.equal(git('status', '--porcelain'), '');
+    assert.deepEqual(git('tag').trim().split('\n').sort(), [...tags].sort());
+    const published = world.path('publisher', 'packages', 'systemd.git');
+    for (const tag of tags) {
+      const original = execFileSync('git', ['-C', published, 'rev-parse', `refs/tags/${tag}`], {
+        encoding: 'utf8',
+      });
+      assert.equal(git('rev-parse', `refs/tags/${tag}`), original, 'the very same tag object');
+    }
+  });
+
   test('remove --purge leaves nothing of a package', async () => {
     const { packages } = await world.json<{ packages: { name: string }[] }>(
       ['list', '--root', root()],

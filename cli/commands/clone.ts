@@ -1,0 +1,25 @@
+import * as Args from '@oclif/core/args';
+import { GtpkgCommand, type Call } from '../command.js';
+import { clonePackage, type Cloned } from '../workflows/clone.js';
+
+export default class Clone extends GtpkgCommand<typeof Clone, Cloned> {
+  static override summary = "Make a package's git repository, with the releases that a source lists.";
+  static override description =
+    'Every release is fetched from peers and verified; its signed tag passes git verify-tag. Needs no git on this machine.';
+  static override examples = [
+    '<%= config.bin %> clone hello ./hello',
+    '<%= config.bin %> clone hello@acme ./hello',
+  ];
+  static override args = {
+    package: Args.string({ description: 'PKG or PKG@SOURCE', required: true }),
+    directory: Args.string({ description: 'where to; must not exist, or be empty', required: true }),
+  };
+
+  protected async work({ context, args }: Call<typeof Clone>): Promise<Cloned> {
+    return clonePackage(context, args.package, args.directory);
+  }
+
+  protected render({ name, source, directory, tags }: Cloned): string {
+    return `Cloned ${name} of ${source} into ${directory}: ${tags.join(', ')}`;
+  }
+}
