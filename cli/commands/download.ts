@@ -5,13 +5,19 @@ import { downloadPackages, type Downloaded } from '../workflows/download.js';
 
 export default class Download extends GtpkgCommand<typeof Download, Downloaded> {
   static override summary = 'Fetch and verify releases without installing them.';
-  static override examples = ['<%= config.bin %> download hello', '<%= config.bin %> download hello=2.10-3'];
+  static override examples = [
+    '<%= config.bin %> download hello',
+    '<%= config.bin %> download hello=2.10-3 --tar .',
+  ];
   static override strict = false;
   static override usage = ['download PKG[=VERSION]...'];
-  static override flags = { 'dry-run': Flags.boolean({ description: 'say what would be fetched' }) };
+  static override flags = {
+    tar: Flags.string({ description: 'also write each as a plain tar archive into DIR', helpValue: 'DIR' }),
+    'dry-run': Flags.boolean({ description: 'say what would be fetched' }),
+  };
 
   protected async work({ context, words, flags }: Call<typeof Download>): Promise<Downloaded> {
-    return downloadPackages(context, words, flags['dry-run']);
+    return downloadPackages(context, words, { dryRun: flags['dry-run'], tar: flags.tar });
   }
 
   protected render({ releases }: Downloaded): string {

@@ -1,5 +1,6 @@
 /** Fetches and verifies releases into the store without a root. */
-import { compareVersions, GtpkgError } from '../../model/index.js';
+import { join } from 'node:path';
+import { compareVersions, GtpkgError, type ReleasePin } from '../../model/index.js';
 import type { Context } from '../context.js';
 import { OfferedUniverse, openSources, type OfferedCandidate } from './offers.js';
 import { drain, fetchCores, verifyReleases } from './releases.js';
@@ -55,19 +56,25 @@ export async function chooseOffered(
 export async function downloadPackages(
   context: Context,
   words: readonly string[],
-  dryRun: boolean,
+  options: { readonly dryRun: boolean; readonly tar: string | undefined },
 ): Promise<Downloaded> {
   const universe = new OfferedUniverse(await openSources(context));
   const chosen: OfferedCandidate[] = [];
   for (const word of someWords(words, 'package'))
     chosen.push(await chooseOffered(universe, word, context.architecture));
   const wanted = chosen.map((each) => ({ pin: each.offer.pin, source: each.source }));
-  if (!dryRun) {
+  if (!options.dryRun) {
     await fetchCores(context, wanted);
-    for (const release of await verifyReleases(context, wanted)) await drain(release);
+    for (const release of await verifyReleases(context, wanted)) {
+      if (options.tar === undefined) await drain(release);
+      else {
+        const { writeTarball } = await import('./tarball.js');
+        await writeTarball(release, tarPath(options.tar, release.pin));
+      }
+    }
   }
   return {
-    dryRun,
+    dryRun: options.dryRun,
     releases: chosen.map((each) => ({
       name: each.name,
       version: each.version,
@@ -77,4 +84,9 @@ export async function downloadPackages(
       size: each.downloadSize,
     })),
   };
+}
+
+// As apt names files; a colon (epoch) is no good in file names everywhere.
+function tarPath(directory: string, { name, version, architecture }: ReleasePin): string {
+  return join(directory, `${name}_${version.replaceAll(':', '%3a')}_${architecture}.tar`);
 }

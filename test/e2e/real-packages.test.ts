@@ -171,6 +171,16 @@ describe('real Debian packages', { skip, timeout: 480_000 }, () => {
     }
   });
 
+  test('download --tar writes what plain tar unpacks to the same files', async () => {
+    const name = newer[0]?.split('/').at(-1)?.replace('.deb', '.tar') ?? '';
+    await world.json(['download', 'sudo', '--tar', world.dir], client());
+    const [unpacked, judge] = [world.path('tar-unpacked'), world.path('tar-judge')];
+    execFileSync('mkdir', [unpacked]);
+    execFileSync('tar', ['-xpf', world.path(name), '-C', unpacked]);
+    await unpack(newer.slice(0, 1), judge);
+    assert.deepEqual(differences(await listing(unpacked), await listing(judge)), []);
+  });
+
   test('remove --purge leaves nothing of a package', async () => {
     const { packages } = await world.json<{ packages: { name: string }[] }>(
       ['list', '--root', root()],

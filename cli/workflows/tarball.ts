@@ -1,0 +1,80 @@
+/** A verified release's files as a plain tar archive, for people and tools that know nothing of gtpkg. */
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import type { Header, Pack } from 'tar-stream';
+import {
+  GtpkgError,
+  pathToBytes,
+  pathToText,
+  type ManifestEntry,
+  type VerifiedRelease,
+} from '../../model/index.js';
+import { systemFailure } from '../files.js';
+
+const TYPES = {
+  f: 'file',
+  d: 'directory',
+  l: 'symlink',
+  h: 'link',
+  c: 'character-device',
+  b: 'block-device',
+  p: 'fifo',
+} as const;
+
+// The library writes names as UTF-8; a name that is none would come out changed.
+function text(path: string): string {
+  const name = pathToBytes(path).toString('utf8');
+  if (Buffer.from(name, 'utf8').toString('latin1') === path) return name;
+  throw new GtpkgError(
+    'RELEASE_MALFORMED',
+    `${pathToText(path)} has a name that is not UTF-8 and cannot stand in this archive`,
+    {
+      hint: 'Install the release into an empty --root instead.',
+    },
+  );
+}
+
+function header(entry: ManifestEntry): Header {
+  const { type, mode, owner, group, size, mtime, path, link } = entry;
+  const [devmajor, devminor] = type === 'c' || type === 'b' ? (link ?? '').split(':').map(Number) : [];
+  return {
+    name: type === 'd' ? `${text(path)}/` : text(path),
+    type: TYPES[type],
+    mode,
+    uid: owner.id,
+    gid: group.id,
+    uname: owner.name,
+    gname: group.name,
+    size: type === 'f' ? size : 0,
+    mtime: new Date(mtime * 1000),
+    ...(type === 'l' || type === 'h' ? { linkname: text(link ?? '') } : {}),
+    ...(devmajor === undefined || devminor === undefined ? {} : { devmajor, devminor }),
+  };
+}
+
+/**
+ * Writes `file` whole or not at all; every byte is checked against the signed manifest on the way.
+ * @throws GtpkgError PAYLOAD_CORRUPT, RELEASE_MALFORMED (a name that is not UTF-8), NO_SPACE, PERMISSION
+ */
+export async function writeTarball(release: VerifiedRelease, file: string): Promise<void> {
+  const { default: tar } = await import('tar-stream');
+  const pack: Pack = tar.pack();
+  const draft = `${file}.${process.pid}.new`;
+  const written = finished(pack.pipe(createWriteStream(draft)));
+  written.catch(() => pack.destroy());
+  try {
+    await release.extract({
+      entry: (entry) => void pack.entry(header(entry)),
+      file: async (entry, chunks) => pipeline(Readable.from(chunks), pack.entry(header(entry))),
+    });
+    pack.finalize();
+    await written;
+    await rename(draft, file);
+  } catch (error) {
+    pack.destroy();
+    await rm(draft, { force: true });
+    throw systemFailure(error, file);
+  }
+}
