@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
-import type { Header, Pack } from 'tar-stream';
+import type { Pack } from 'tar-stream';
 import {
   GtpkgError,
   pathToBytes,
@@ -36,7 +36,7 @@ function text(path: string): string {
   );
 }
 
-function header(entry: ManifestEntry): Header {
+function header(entry: ManifestEntry): Parameters<Pack['entry']>[0] {
   const { type, mode, owner, group, size, mtime, path, link } = entry;
   const [devmajor, devminor] = type === 'c' || type === 'b' ? (link ?? '').split(':').map(Number) : [];
   return {
