@@ -2,7 +2,7 @@
  * Small files, written so that a crash leaves the old one or the new one, never half of either.
  */
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GtpkgError, systemCode } from '../model/index.js';
 
@@ -35,6 +35,17 @@ export async function readText(path: string): Promise<string | undefined> {
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return undefined;
     throw fileError(cause, path);
+  }
+}
+
+/** Makes a private directory, and what is missing above it. @throws GtpkgError PERMISSION, READ_ONLY, NO_SPACE, IO_ERROR */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    // Node says ENOENT when a recursive mkdir meets a read-only disk; a plain one says what it is
+    const told = await mkdir(path, { mode: 0o700 }).catch((error: unknown) => error);
+    if (told !== undefined) throw fileError(systemCode(cause) === 'ENOENT' ? told : cause, path);
   }
 }
 

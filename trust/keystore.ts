@@ -5,12 +5,12 @@
  * is used to verify or to sign is verified again. Importing merges: a revocation or a private part once known is never
  * lost to a copy of the key without it. A private part is stored as it came, under its own passphrase.
  */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GtpkgError, limits, systemCode, type Fingerprint } from '../model/index.js';
 import { describe, flatten, groupPackets, merge, toPublic, type Certificate } from './certificate.js';
 import { dearmorKey } from './armor.js';
-import { fileError, readText, writeText } from './files.js';
+import { fileError, makeDirectory, readText, writeText } from './files.js';
 import {
   generateKey,
   hasSecret,
@@ -71,11 +71,7 @@ export class KeyStore {
         : await PublicKey.fromCertificate(merge(toPublic(known), checked.certificate));
     const secrets = secretPackets([incoming, ...(knownSecret === undefined ? [] : [knownSecret])]);
 
-    try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    } catch (cause) {
-      throw fileError(cause, this.#directory);
-    }
+    await makeDirectory(this.#directory);
     if (secrets.has(fingerprint)) {
       const swap = (packet: Packet): Packet => secrets.get(fingerprintOf(packet)) ?? packet;
       await writeText(this.#path(fingerprint, true), writeCertificate(merged.certificate, swap), 0o600);
