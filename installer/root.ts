@@ -83,7 +83,13 @@ export async function openRoot(dir: string, options: OpenRootOptions): Promise<O
 }
 
 function makeRoot(disk: Disk): void {
-  mkdirSync(disk.root, { recursive: true });
+  try {
+    mkdirSync(disk.root, { recursive: true });
+  } catch (error) {
+    // Node says ENOENT when a recursive mkdir meets a read-only disk; a plain one says what it is
+    if (systemCode(error) === 'ENOENT') mkdirSync(disk.root);
+    throw error;
+  }
   const state = statePaths(disk.root);
   const missing: BytePath[] = [];
   for (let at = state.top; at !== '' && !disk.exists(at); at = parentPath(at)) missing.unshift(at);
