@@ -87,7 +87,7 @@ for (const scenario of SCENARIOS) {
       }
     };
     await Promise.all(Array.from({ length: Math.min(8, availableParallelism()) }, work));
-    assert.ok(outcomes.undone > 10 && outcomes.finished > 1, JSON.stringify(outcomes));
+    assert.ok(outcomes.undone > 10 && outcomes.finished > 0, JSON.stringify(outcomes));
     t.diagnostic(`${total} kills: ${JSON.stringify(outcomes)}`);
   });
 }
