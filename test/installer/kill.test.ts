@@ -86,7 +86,12 @@ for (const scenario of SCENARIOS) {
         fs.rmSync(dir, { recursive: true, force: true });
       }
     };
-    await Promise.all(Array.from({ length: Math.min(8, availableParallelism()) }, work));
+    // all are waited for, also when one fails: none may go on making roots that nobody removes
+    const workers = Array.from({ length: Math.min(8, availableParallelism()) }, () =>
+      work().finally(() => (next = total + 1)),
+    );
+    for (const result of await Promise.allSettled(workers))
+      if (result.status === 'rejected') throw result.reason;
     assert.ok(outcomes.undone > 10 && outcomes.finished > 0, JSON.stringify(outcomes));
     t.diagnostic(`${total} kills: ${JSON.stringify(outcomes)}`);
   });
