@@ -87,8 +87,8 @@ function makeRoot(disk: Disk): void {
     mkdirSync(disk.root, { recursive: true });
   } catch (error) {
     // Node says ENOENT when a recursive mkdir meets a read-only disk; a plain one says what it is
-    if (systemCode(error) === 'ENOENT') mkdirSync(disk.root);
-    throw error;
+    if (systemCode(error) !== 'ENOENT') throw error;
+    mkdirSync(disk.root);
   }
   const state = statePaths(disk.root);
   const missing: BytePath[] = [];
