@@ -173,7 +173,7 @@ export class LocalDepot implements Depot {
         if (!this.#serves || this.#followed.has(key)) continue;
         const log = await this.#log(this.#store.get({ key: decodeCoreKey(key) }));
         this.#followed.set(key, log);
-        log.follow(log.length);
+        log.follow();
       }
       if (this.#serves) await swarm.announced();
     });
@@ -244,7 +244,7 @@ export class LocalDepot implements Depot {
     });
   }
 
-  /** Counts what is stored from the store's records, without opening cores. */
+  /** Counts what is stored: from the store's records, opening only cores that are held in part. */
   async #contents(): Promise<{ cores: number; blocks: number }> {
     let cores = 0;
     let blocks = 0;
@@ -253,15 +253,27 @@ export class LocalDepot implements Depot {
         const record = await this.#store.storage.resumeCore(discoveryKey);
         if (record === null) continue;
         const batch = record.read();
-        const hints = batch.getHints();
+        const records = Promise.all([batch.getHead(), batch.getHints()]);
         batch.tryFlush();
+        const [head, hints] = await records;
+        const length = head?.length ?? 0;
+        const first = Math.min(hints?.contiguousLength ?? 0, length);
         cores++;
-        blocks += (await hints)?.contiguousLength ?? 0;
+        blocks += first + (first < length ? await this.#scattered(discoveryKey, first) : 0);
       }
     } catch (cause) {
       throw storeFailure(cause);
     }
     return { cores, blocks };
+  }
+
+  async #scattered(discoveryKey: Buffer, start: number): Promise<number> {
+    const core = this.#store.get({ discoveryKey, active: false });
+    await core.ready();
+    let blocks = 0;
+    for (let index = start; index < core.length; index++) blocks += Number(await core.has(index));
+    await core.close();
+    return blocks;
   }
 
   close(): Promise<void> {

@@ -97,6 +97,7 @@ class FetchRun {
     signal?.addEventListener('abort', onAbort, { once: true });
     const ticker = setInterval(() => this.#tick(), TICK);
     try {
+      await this.#checkSpace();
       this.#pump();
       await end;
       this.#report();
@@ -216,6 +217,20 @@ class FetchRun {
     }
   }
 
+  /** Better no download than one that fills the disk. */
+  async #checkSpace(): Promise<void> {
+    const available = await freeBytes(this.#context.home);
+    if (available === undefined || available >= this.#total) return;
+    throw new GtpkgError(
+      'NO_SPACE',
+      `${this.#total} bytes are to be fetched and the disk has room for ${available}`,
+      {
+        hint: 'Free some space, or choose another --home.',
+        data: { needed: this.#total, available },
+      },
+    );
+  }
+
   async #giveUp(): Promise<void> {
     const { swarm, home } = this.#context;
     const unfinished = [...this.#jobs.values()].map((job) => job.missing());
@@ -237,7 +252,7 @@ class FetchRun {
       dht: swarm.dht,
     };
     const kept = 'What was fetched is kept.';
-    if (await isFull(home)) {
+    if (((await freeBytes(home)) ?? Infinity) < 2 * limits.RELEASE_CHUNK) {
       this.#finish(
         new GtpkgError('NO_SPACE', 'the disk that holds the store is full', {
           hint: `Free some space and try again. ${kept}`,
@@ -279,13 +294,9 @@ export function noPeer(swarm: Swarm, data: Record<string, unknown> = {}): GtpkgE
   );
 }
 
-async function isFull(directory: string): Promise<boolean> {
-  try {
-    const { bavail, bsize } = await statfs(directory);
-    return bavail * bsize < 2 * limits.RELEASE_CHUNK;
-  } catch {
-    return false;
-  }
+async function freeBytes(directory: string): Promise<number | undefined> {
+  const found = await statfs(directory).catch(() => undefined);
+  return found === undefined ? undefined : found.bavail * found.bsize;
 }
 
 interface JobEvents {

@@ -167,7 +167,7 @@ declare module 'corestore' {
   }
   export interface CoreStorage {
     read(): {
-      getHead(): Promise<{ length: number } | null>;
+      getHead(): Promise<{ readonly length: number } | null>;
       getHints(): Promise<{ contiguousLength: number } | null>;
       tryFlush(): void;
     };

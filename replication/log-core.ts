@@ -22,6 +22,8 @@ const GRACE = 300;
 const NEWS = 100;
 /** How long a peer that claims a longer log may take to prove it. */
 const PROOF_TIME = 5000;
+/** Blocks before the head that a seeder holds, so that others can start from it. */
+const FOLLOWED = 256;
 
 export interface LogContext {
   readonly home: string;
@@ -154,9 +156,9 @@ export class LocalLog implements Log {
     );
   }
 
-  /** Fetches every block from `start` on, and those that are appended later, as long as it is open: for seeders. */
-  follow(start: number): void {
-    this.#core.download({ start, end: -1 });
+  /** Fetches the newest blocks, and those that are appended later, as long as it is open: for seeders. */
+  follow(): void {
+    this.#core.download({ start: Math.max(0, this.length - FOLLOWED), end: -1 });
   }
 
   async close(): Promise<void> {
@@ -190,6 +192,7 @@ export class LocalLog implements Log {
         if (now - asked < 1000) return;
         asked = now;
         swarm.ask(this.#core);
+        swarm.seek();
       }, TICK);
     });
     try {

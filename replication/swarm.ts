@@ -191,7 +191,8 @@ export class Swarm {
   }
 
   /**
-   * Looks for peers again, now: by itself the DHT is asked only every ten minutes, and a seeder may have come since.
+   * Looks for peers again, now: by itself the DHT is asked, and a dead address dialled, only every ten minutes, and a seeder
+   * may have come since.
    * At most every SEEK milliseconds; returns at once.
    */
   seek(): void {
@@ -200,6 +201,7 @@ export class Swarm {
     this.#sought = now;
     const { server } = this.#options;
     for (const topic of this.#topics.values()) topic.refresh({ server, client: true }).catch(() => undefined);
+    if (this.links.size === 0) for (const peer of this.#options.book.dialable()) this.dial(peer);
   }
 
   /** Resolves once the DHT has stored what is announced, or after ANNOUNCE milliseconds. */
