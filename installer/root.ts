@@ -82,14 +82,24 @@ export async function openRoot(dir: string, options: OpenRootOptions): Promise<O
   }
 }
 
-function makeRoot(disk: Disk): void {
+function makeTop(root: string): void {
   try {
-    mkdirSync(disk.root, { recursive: true });
-  } catch (error) {
+    mkdirSync(root, { recursive: true });
+  } catch (cause) {
+    const system = systemCode(cause);
     // Node says ENOENT when a recursive mkdir meets a read-only disk; a plain one says what it is
-    if (systemCode(error) !== 'ENOENT') throw error;
-    mkdirSync(disk.root);
+    if (system === 'ENOENT') return mkdirSync(root);
+    if (system !== 'EEXIST' && system !== 'ENOTDIR') throw cause;
+    throw new GtpkgError('ROOT_OBSTRUCTED', `${root} cannot be a root: a file is where a directory must be`, {
+      hint: 'Choose another --root, or move that file away.',
+      data: { root },
+      cause,
+    });
   }
+}
+
+function makeRoot(disk: Disk): void {
+  makeTop(disk.root);
   const state = statePaths(disk.root);
   const missing: BytePath[] = [];
   for (let at = state.top; at !== '' && !disk.exists(at); at = parentPath(at)) missing.unshift(at);
