@@ -1,0 +1,248 @@
+/**
+ * Bad indexes: introductions that do not fit, commits by strangers, replays, forks in time, clocks. Each is refused with its code, and
+ * the client goes on with what it had. Every attack has an index of its own, because what stands on an index core stays there.
+ */
+import assert from 'node:assert/strict';
+import { readdir, writeFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { writeProgram } from '../../cli/demo/packages.js';
+import { createIndex } from '../../index-repo/index.js';
+import { CLOCK_SKEW } from '../../model/limits.js';
+import { systemCode } from '../../model/index.js';
+import type { Signer } from '../../trust/index.js';
+import {
+  commitAnyway,
+  copyOf,
+  indexPlace,
+  push,
+  pushAnyway,
+  replay,
+  signerOf,
+  stranger,
+  type IndexPlace,
+} from './evil.js';
+import { program, refuses, Scene } from './scene.js';
+
+const DAY = 86_400_000;
+
+describe('bad indexes', { timeout: 580_000 }, () => {
+  let scene: Scene;
+  let root: Signer;
+  let mallory: Signer;
+  /** arguments for node that put a process's clock so many milliseconds ahead */
+  let clock: (ahead: number) => NodeJS.ProcessEnv;
+
+  /** An index of its own, with one package, that the client trusts and is up to date with. */
+  const honest = async (name: string): Promise<IndexPlace> => {
+    const { world, publisher, client } = scene;
+    const made = await world.json<{ introduction: string }>(
+      ['index', 'create', name, '--key', scene.key],
+      publisher,
+    );
+    const directory = await writeProgram(world.path('work'), program(`${name}-tool`));
+    await world.json(['publish', directory, '--index', name, '--compression', '1'], publisher);
+    await world.json(['source', 'add', made.introduction, '--name', name], client);
+    return indexPlace(world.path('publisher'), name);
+  };
+
+  const sequence = async (name: string): Promise<number | null> => {
+    const { sources } = await scene.world.json<{ sources: { name: string; sequence: number | null }[] }>(
+      ['source', 'list'],
+      scene.client,
+    );
+    return sources.find((each) => each.name === name)?.sequence ?? null;
+  };
+
+  before(async () => {
+    scene = await Scene.make();
+    const { world } = scene;
+    root = await signerOf(world.path('publisher'), scene.key);
+    mallory = await stranger(world.path('mallory-keys'));
+    const file = world.path('clock.mjs');
+    await writeFile(
+      file,
+      `const ahead = Number(process.env.TEST_CLOCK_AHEAD);
+const now = Date.now.bind(Date);
+globalThis.Date = class extends Date {
+  constructor(...args) { super(...(args.length === 0 ? [now() + ahead] : args)); }
+  static now() { return now() + ahead; }
+};
+`,
+    );
+    clock = (ahead) => ({
+      NODE_OPTIONS: `--import=${pathToFileURL(file).href}`,
+      TEST_CLOCK_AHEAD: String(ahead),
+    });
+  });
+  after(() => scene?.end());
+
+  /** source add fails, and the home does not even have a folder for the source. */
+  const neverAdded = async (
+    line: string,
+    refusal: { code: string | string[]; status: number },
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<void> => {
+    const { world } = scene;
+    const home = 'newcomer';
+    await refuses(world, ['source', 'add', line], { home, env }, refusal);
+    const left = await readdir(world.path(home, 'sources')).catch((error: unknown) => {
+      assert.equal(systemCode(error), 'ENOENT');
+      return [];
+    });
+    assert.deepEqual(left, [], 'a refused source left something behind');
+  };
+
+  test('a wrong fingerprint in the introduction', async () => {
+    const line = scene.introduction.replace(scene.key, mallory.fingerprint);
+    assert.notEqual(line, scene.introduction);
+    await neverAdded(line, { code: 'INTRODUCTION_MISMATCH', status: 5 });
+  });
+
+  test('an introduction that asks for more roots than signed', async () => {
+    const line = `${scene.introduction}+${mallory.fingerprint};k=2`;
+    await neverAdded(line, { code: ['INTRODUCTION_MISMATCH', 'THRESHOLD_NOT_MET'], status: 5 });
+  });
+
+  test('an introduction that names one root more than the index has', async () => {
+    await neverAdded(`${scene.introduction}+${mallory.fingerprint}`, {
+      code: 'INTRODUCTION_MISMATCH',
+      status: 5,
+    });
+  });
+
+  test('introductions that are none', async () => {
+    const core = /gtpkg:\/\/([^#]+)#/.exec(scene.introduction)?.[1] ?? '';
+    const lines = [
+      'https://example.org/index',
+      `gtpkg://${core}`,
+      `gtpkg://${core}#${scene.key.slice(1)}`,
+      `gtpkg://${core.slice(1)}#${scene.key}`,
+      `gtpkg://${core}#${scene.key};k=2`,
+      `gtpkg://${core}?peer=nonsense#${scene.key}`,
+    ];
+    for (const line of lines) await neverAdded(line, { code: 'BAD_INTRODUCTION', status: 2 });
+  });
+
+  test('an index commit signed by a stranger', async () => {
+    const place = await honest('stranger');
+    assert.equal(await sequence('stranger'), 2);
+    const evil = await copyOf(place, scene.world.path('stranger.git'));
+    await commitAnyway(evil, { signers: [mallory] });
+    await push(evil);
+    await scene.refused(['update', 'stranger'], { code: 'SIGNER_UNKNOWN', status: 5 });
+    await scene.refused(['update'], { code: 'SIGNER_UNKNOWN', status: 5 });
+    assert.equal(await sequence('stranger'), 2);
+    await scene.install('stranger-tool');
+    await neverAdded((await introductionOf('stranger')).trim(), { code: 'SIGNER_UNKNOWN', status: 5 });
+  });
+
+  const introductionOf = async (name: string): Promise<string> =>
+    (await scene.world.json<{ introduction: string }>(['index', 'show', name], scene.publisher)).introduction;
+
+  test('a stranger who brings a key of their own into the very commit that it signs', async () => {
+    const place = await honest('bootstrap');
+    const evil = await copyOf(place, scene.world.path('bootstrap.git'));
+    await commitAnyway(evil, { signers: [mallory], keys: [mallory.publicKey] });
+    await push(evil);
+    await scene.refused(['update', 'bootstrap'], { code: 'SIGNER_UNKNOWN', status: 5 });
+  });
+
+  test('a maintainer whose key is in the index is no root', async () => {
+    const place = await honest('maintainer');
+    await commitAnyway(place, { signers: [root], keys: [mallory.publicKey] });
+    await push(place);
+    await scene.world.json(['update', 'maintainer'], scene.client);
+    assert.equal(await sequence('maintainer'), 3);
+    const evil = await copyOf(place, scene.world.path('maintainer.git'));
+    await commitAnyway(evil, { signers: [mallory] });
+    await push(evil);
+    await scene.refused(['update', 'maintainer'], { code: 'SIGNER_UNKNOWN', status: 5 });
+  });
+
+  test('rollback: the index core says again what it said before', async () => {
+    const place = await honest('rollback');
+    assert.equal(await sequence('rollback'), 2);
+    await replay(place, 1);
+    await scene.refused(['update', 'rollback'], { code: 'INDEX_ROLLBACK', status: 5 });
+    assert.equal(await sequence('rollback'), 2);
+    await scene.install('rollback-tool');
+  });
+
+  test('equivocation: the root signs two states with one number', async () => {
+    const place = await honest('twofaced');
+    const other = await copyOf(place, scene.world.path('twofaced.git'));
+    await commitAnyway(place, { signers: [root], keys: [mallory.publicKey] });
+    await push(place);
+    await scene.world.json(['update', 'twofaced'], scene.client);
+    await commitAnyway(other, { signers: [root], now: new Date(Date.now() - 1000) });
+    await pushAnyway(other);
+    await scene.refused(['update', 'twofaced'], { code: 'INDEX_EQUIVOCATION', status: 5 });
+    const kept = await readdir(scene.world.path('client', 'sources', 'twofaced'));
+    assert.ok(kept.includes('state.json.equivocation'), 'the proof is kept');
+    assert.equal(await sequence('twofaced'), 3);
+  });
+
+  test('an index that had expired when it was met is not trusted at all', async () => {
+    const { world } = scene;
+    const place = await honest('stale');
+    // the same roots on the same index core, but from forty days ago and valid for one
+    const directory = world.path('stale.git');
+    const made = await createIndex(directory, {
+      name: 'stale',
+      suites: ['stable'],
+      roots: [root],
+      indexCore: place.core,
+      validForDays: 1,
+      now: new Date(Date.now() - 40 * DAY),
+    });
+    assert.equal(made.sequence, 1);
+    await pushAnyway({ ...place, directory });
+    await neverAdded(await introductionOf('stale'), { code: 'INDEX_EXPIRED', status: 5 });
+  });
+
+  test('indefinite freeze: what was fresh expires, and nothing is installed from it any more', async () => {
+    const { world, publisher, client } = scene;
+    const made = await world.json<{ introduction: string }>(
+      ['index', 'create', 'frozen', '--key', scene.key, '--valid-for', '1'],
+      publisher,
+    );
+    const directory = await writeProgram(world.path('work'), program('frozen-tool'));
+    await world.json(['publish', directory, '--index', 'frozen', '--compression', '1'], publisher);
+    await world.json(['source', 'add', made.introduction, '--name', 'frozen'], client);
+    const late = { env: clock(DAY + CLOCK_SKEW + 60_000) };
+    await scene.refused(['install', 'frozen-tool'], { code: 'INDEX_EXPIRED', status: 5 }, late);
+    await scene.refused(['update', 'frozen'], { code: 'INDEX_EXPIRED', status: 5 }, late);
+    // within the skew that clocks are allowed it is still good
+    await world.json(['install', 'frozen-tool', '--dry-run', '--root', scene.root], {
+      ...client,
+      env: clock(DAY + 60_000),
+    });
+    // what is installed can be listed, checked and removed all the same
+    await scene.install('frozen-tool');
+    await world.json(['verify', '--root', scene.root], { ...client, ...late });
+    await world.json(['remove', '--purge', 'frozen-tool', '--root', scene.root], { ...client, ...late });
+  });
+
+  test('a clock days behind: an index from the future is not believed', async () => {
+    await neverAdded(
+      scene.introduction,
+      { code: ['INDEX_FUTURE', 'SIGNATURE_FUTURE', 'SIGNER_UNKNOWN'], status: 5 },
+      clock(-3 * DAY),
+    );
+  });
+
+  test('none of that is listed as a source', async () => {
+    const { sources } = await scene.world.json<{ sources: unknown[] }>(['source', 'list'], {
+      home: 'newcomer',
+    });
+    assert.deepEqual(sources, []);
+  });
+
+  test('after all of that the honest index still works', async () => {
+    await scene.publish(program('hello', { version: '1.1' }));
+    await scene.world.json(['update', 'acme'], scene.client);
+    await scene.world.json(['upgrade', 'hello', '--root', scene.root], scene.client);
+    assert.ok((await scene.installed()).includes('hello 1.1'));
+  });
+});
