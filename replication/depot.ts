@@ -119,26 +119,27 @@ export class LocalDepot implements Depot {
       const wanted = unique(refs);
       const held = await this.held(wanted);
       const missing = wanted.filter((ref, index) => held[index] !== ref.byteLength);
-      const total = wanted.reduce((sum, ref) => sum + ref.byteLength, 0);
-      const before = total - missing.reduce((sum, ref) => sum + ref.byteLength, 0);
+      const total = bytesOf(wanted);
+      const whole = total - bytesOf(missing);
       const report = options.onProgress;
       if (missing.length === 0) {
         report?.({ done: total, total, peers: this.#swarm?.links.size ?? 0 });
         return;
       }
       if (this.#options.offline === true || options.offline === true) throw offline(missing);
+      const context = {
+        store: this.#store,
+        swarm: await this.#net(),
+        home: this.#options.home,
+        timeout: this.#timeout,
+        held: held.reduce((sum, bytes) => sum + bytes, 0) - whole,
+      };
       const stop = this.#stop.signal;
-      await fetchCores(
-        { store: this.#store, swarm: await this.#net(), home: this.#options.home, timeout: this.#timeout },
-        missing,
-        {
-          ...options,
-          signal: options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]),
-          ...(report === undefined
-            ? {}
-            : { onProgress: ({ done, peers }) => report({ done: before + done, total, peers }) }),
-        },
-      );
+      await fetchCores(context, missing, {
+        ...options,
+        signal: options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]),
+        onProgress: ({ done, peers }) => report?.({ done: whole + done, total, peers }),
+      });
     });
   }
 
@@ -340,6 +341,10 @@ function unique(refs: readonly CoreRef[]): CoreRef[] {
     known.set(ref.key, ref);
   }
   return [...known.values()];
+}
+
+function bytesOf(refs: readonly CoreRef[]): number {
+  return refs.reduce((sum, ref) => sum + ref.byteLength, 0);
 }
 
 function offline(missing: readonly CoreRef[]): GtpkgError {

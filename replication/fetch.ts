@@ -37,6 +37,8 @@ export interface FetchContext {
   /** directory of the store, to see whether its disk is full */
   readonly home: string;
   readonly timeout: number;
+  /** bytes of the asked cores that are here already */
+  readonly held: number;
 }
 
 /** How long to look for a first peer when the whole patience is `timeout`. */
@@ -84,6 +86,7 @@ class FetchRun {
 
   async run(): Promise<void> {
     const { signal } = this.#options;
+    await this.#checkSpace();
     if (signal?.aborted) throw aborted(signal);
     const end = new Promise<void>((resolve, reject) => {
       this.#finish = (error) => {
@@ -97,7 +100,6 @@ class FetchRun {
     signal?.addEventListener('abort', onAbort, { once: true });
     const ticker = setInterval(() => this.#tick(), TICK);
     try {
-      await this.#checkSpace();
       this.#pump();
       await end;
       this.#report();
@@ -220,13 +222,14 @@ class FetchRun {
   /** Better no download than one that fills the disk. */
   async #checkSpace(): Promise<void> {
     const available = await freeBytes(this.#context.home);
-    if (available === undefined || available >= this.#total) return;
+    const needed = this.#total - this.#context.held;
+    if (available === undefined || available >= needed) return;
     throw new GtpkgError(
       'NO_SPACE',
-      `${this.#total} bytes are to be fetched and the disk has room for ${available}`,
+      `${needed} bytes are to be fetched and the disk has room for ${available}`,
       {
         hint: 'Free some space, or choose another --home.',
-        data: { needed: this.#total, available },
+        data: { needed, available },
       },
     );
   }

@@ -24,6 +24,7 @@ export async function openStore(home: string): Promise<Corestore> {
     await store?.close().catch(() => undefined);
     throw storeFailure(cause);
   }
+  quietenHypercore();
   // Peers open cores by discovery key with corestore's default, allowFork: true, so the option of get() is not enough.
   store.watch((core) => {
     core.replicator.allowFork = false;
@@ -31,6 +32,19 @@ export async function openStore(home: string): Promise<Corestore> {
     core.replicator.inflightRange = [...limits.INFLIGHT_BLOCKS];
   });
   return store;
+}
+
+let quiet = false;
+
+/** hypercore prints "conflict detected" to stdout, where `--json` promises one document; the event tells us (log-core.ts). */
+function quietenHypercore(): void {
+  if (quiet) return;
+  quiet = true;
+  const log = console.log.bind(console);
+  console.log = (...words: unknown[]) => {
+    if (!(typeof words[0] === 'string' && words[0].startsWith('[hypercore] conflict detected')))
+      log(...words);
+  };
 }
 
 /** What a core is asked for by: knowing it does not give the core away. */

@@ -114,9 +114,9 @@ export class FrameSocket {
       const header: unknown = JSON.parse(frame.toString('utf8', 8, 8 + headerLength));
       if (typeof header !== 'object' || header === null || Array.isArray(header))
         throw malformed('a header that is no object');
-      const rest =
-        frame.length === this.#buffered ? [] : [Buffer.concat(this.#chunks).subarray(frame.length)];
-      this.#chunks = rest;
+      const [first, ...rest] = this.#chunks; // #peek has put the frame into the first
+      const more = first !== undefined && first.length > frame.length ? [first.subarray(frame.length)] : [];
+      this.#chunks = [...more, ...rest];
       this.#buffered -= frame.length;
       this.onFrame(header as Header, frame.subarray(8 + headerLength));
     }

@@ -1,8 +1,11 @@
 /// <reference path="../../replication/holepunch.d.ts" />
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import type Hypercore from 'hypercore';
 import type { Connection } from 'hypercore';
+import crypto from 'hypercore-crypto';
 import HyperDHT from 'hyperdht';
 import {
   decodeCoreKey,
@@ -124,6 +127,12 @@ describe('peers that fail, lie and die', () => {
     await next.addPeers([good.peer]);
     await next.fetch([ref]);
     assert.ok(bytes.equals(await collect(next.source(ref).read(0, bytes.length))));
+    await next.addPeers([peer]);
+    const forgiven = async (): Promise<boolean> =>
+      (await next.status()).peers.some((each) => each.key === peer.key && each.connected);
+    for (let i = 0; i < 50 && !(await forgiven()); i++)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.ok(await forgiven());
   });
 
   test(
@@ -215,6 +224,74 @@ describe('peers that fail, lie and die', () => {
     await assert.rejects(log.get(0), code('BLOCKS_MISSING'));
     within(9000, started);
   });
+
+  test('a thousand connections: no more than the bound are kept', LIMIT, async () => {
+    const { depot, peer } = await world.seeder('crowded');
+    const dht = new HyperDHT({ bootstrap: [], host: '127.0.0.1', port: [0, 0] });
+    world.atEnd(() => dht.destroy());
+    let open = 0;
+    const crowd = Array.from({ length: limits.MAX_CONNECTIONS + 20 }, () =>
+      dht
+        .connect(decodeCoreKey(peer.key), { keyPair: crypto.keyPair(), relayAddresses: [peer] })
+        .on('error', () => undefined)
+        .once('open', () => open++),
+    );
+    const connected = async (): Promise<number> =>
+      (await depot.status()).peers.filter((each) => each.connected).length;
+    for (let i = 0; i < 100 && (open < crowd.length || (await connected()) < limits.MAX_CONNECTIONS); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.equal(await connected(), limits.MAX_CONNECTIONS);
+    for (const connection of crowd) connection.destroy();
+    for (let i = 0; i < 50 && (await connected()) > 0; i++)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(await connected(), 0);
+  });
+
+  test(
+    'equivocation: two index cores signed with one key; the proof is kept and the log not used',
+    LIMIT,
+    async () => {
+      const keyPair = crypto.keyPair();
+      const peers: PeerAddress[] = [];
+      let key = encodeCoreKey(randomBytes(32));
+      for (const [name, blocks] of [
+        ['truth', ['a', 'b']],
+        ['lie', ['a', 'B', 'C', 'D']],
+      ] as const) {
+        const store = await openStore(world.path(`equivocation-${name}`));
+        const core = (store as unknown as { get(options: { keyPair: unknown }): Hypercore }).get({ keyPair });
+        await core.ready();
+        await core.append(blocks.map((text) => Buffer.from(text)));
+        key = encodeCoreKey(core.key);
+        await core.close();
+        await store.close();
+        peers.push((await world.seeder(`equivocation-${name}`)).peer);
+      }
+      const reader = await world.depot('equivocation-reader', { timeout: 3000 });
+      await reader.addPeers(peers.slice(0, 1));
+      const log = await reader.openLog(key);
+      assert.equal((await log.refresh()).length, 2);
+      assert.equal((await log.get(1)).toString(), 'b');
+      await reader.addPeers(peers.slice(1));
+      await assert.rejects(async () => {
+        for (let i = 0; i < 10; i++) await log.refresh({ timeout: 1000 });
+      }, code('INDEX_EQUIVOCATION'));
+      await assert.rejects(log.get(1), code('INDEX_EQUIVOCATION'));
+      let text = '';
+      for (let i = 0; i < 20 && text === ''; i++) {
+        text = await readFile(world.path(`equivocation-reader/evidence/${key}.json`), 'utf8').catch(() => '');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const proof = JSON.parse(text) as { format: string; core: string; length: number };
+      assert.equal(proof.format, 'gtpkg-equivocation 1');
+      assert.equal(proof.core, key);
+      await reader.close();
+      const next = await world.depot('equivocation-reader', { offline: true });
+      assert.equal((await (await next.openLog(key)).get(1)).toString(), 'b');
+    },
+  );
 
   test('nobody there: wrong address, dead bootstrap node, no network wanted', LIMIT, async () => {
     const ref = await (await world.depot('nobody-ref', { offline: true })).putStaticBytes(randomBytes(9));

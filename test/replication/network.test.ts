@@ -141,6 +141,31 @@ describe('peers find each other and share', () => {
     await waiting;
   });
 
+  test('a seeder that comes late is found: by DHT and by address', LIMIT, async () => {
+    const bootstrap = [await world.dht()];
+    const bytes = randomBytes(CHUNK);
+    const first = await world.depot('tardy-seeder', { offline: true });
+    const ref = await first.putStaticBytes(bytes);
+    const key = await first.createLog('main');
+    await first.close();
+    const byDht = await world.depot('tardy-dht', { bootstrap, timeout: 20_000 });
+    await byDht.join([key]);
+    const waiting = byDht.fetch([ref]);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const seeder = await world.depot('tardy-seeder', { bootstrap, listen: { host: '127.0.0.1', port: 0 } });
+    await seeder.join([key]);
+    await waiting;
+    const { host, port } = listening(await seeder.status());
+    await seeder.close();
+
+    const byDial = await world.depot('tardy-dial', { timeout: 20_000 });
+    await byDial.addPeers([{ key: seeder.publicKey, host, port }]);
+    const dialling = byDial.fetch([ref]);
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    await world.depot('tardy-seeder', { listen: { host, port } });
+    await dialling;
+  });
+
   test('a log grows: appended blocks are seen by those who ask and by those who follow', LIMIT, async () => {
     const { depot: writer, peer } = await world.seeder('log-writer');
     const key = await writer.createLog('main');
