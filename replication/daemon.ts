@@ -5,16 +5,9 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { isAbsolute } from 'node:path';
-import {
-  formatPeerAddress,
-  GtpkgError,
-  limits,
-  parseCoreKey,
-  parsePeerAddress,
-  type CoreKey,
-  type CoreRef,
-} from '../model/index.js';
+import { formatPeerAddress, GtpkgError, parseCoreKey, parsePeerAddress } from '../model/index.js';
 import type { Closable, Depot, Log } from './contract.js';
+import { Arguments, encodeRef } from './daemon-arguments.js';
 import {
   BEAT,
   DATA_FRAME,
@@ -295,75 +288,3 @@ const HANDLERS = {
     return { ok: { ...(await this.depot.status()), daemon: true } };
   },
 };
-
-function encodeRef(ref: CoreRef): unknown {
-  return [ref.key, ref.byteLength];
-}
-
-/** A call's arguments, each checked when taken. */
-class Arguments {
-  readonly #values: Readonly<Record<string, unknown>>;
-
-  constructor(values: unknown) {
-    this.#values = typeof values === 'object' && values !== null ? (values as Record<string, unknown>) : {};
-  }
-
-  text(name: string): string {
-    const value = this.#values[name];
-    if (typeof value !== 'string' || value.length > limits.MAX_PATH) throw wrong(name);
-    return value;
-  }
-
-  number(name: string): number {
-    const value = this.#values[name];
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw wrong(name);
-    return value;
-  }
-
-  flag(name: string): boolean {
-    return this.#values[name] === true;
-  }
-
-  list(name: string): readonly unknown[] {
-    const value = this.#values[name];
-    if (!Array.isArray(value) || value.length > limits.MAX_REFS) throw wrong(name);
-    return value;
-  }
-
-  keys(name: string): CoreKey[] {
-    return this.list(name).map((key) => parseCoreKey(String(key)));
-  }
-
-  ref(name: string): CoreRef {
-    return toRef(this.#values[name]);
-  }
-
-  refs(name: string): CoreRef[] {
-    return this.list(name).map(toRef);
-  }
-
-  wait(signal: AbortSignal): { signal: AbortSignal; timeout?: number } {
-    return this.#values['timeout'] === undefined ? { signal } : { signal, timeout: this.number('timeout') };
-  }
-
-  /** Cuts a body into blocks whose sizes stand in the argument. */
-  split(name: string, body: Buffer): Buffer[] {
-    let at = 0;
-    const blocks = this.list(name).map((size) => {
-      if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw wrong(name);
-      return body.subarray(at, (at += size));
-    });
-    if (at !== body.length) throw wrong(name);
-    return blocks;
-  }
-}
-
-function toRef(value: unknown): CoreRef {
-  const [key, byteLength] = Array.isArray(value) ? (value as unknown[]) : [];
-  if (typeof byteLength !== 'number') throw wrong('ref');
-  return { key: parseCoreKey(String(key)), byteLength };
-}
-
-function wrong(name: string): GtpkgError {
-  return new GtpkgError('INTERNAL', `the daemon was given no proper "${name}"`);
-}

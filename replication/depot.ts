@@ -15,21 +15,16 @@ import {
   type CoreRef,
   type PeerAddress,
 } from '../model/index.js';
-import type {
-  Depot,
-  DepotStatus,
-  FetchOptions,
-  Log,
-  OpenOptions,
-  PeerStatus,
-  StoredPeer,
-} from './contract.js';
+import type { Depot, DepotStatus, FetchOptions, Log, OpenOptions, StoredPeer } from './contract.js';
+import { freeBytes } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
 import { fetchCores } from './fetch.js';
 import { LocalLog } from './log-core.js';
 import { PeerBook } from './peers.js';
+import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
 import { openStore } from './store.js';
+import { contents, peerStatus } from './status.js';
 import { Swarm } from './swarm.js';
 import { transportKeyPair } from './transport-key.js';
 
@@ -215,66 +210,12 @@ export class LocalDepot implements Depot {
         offline: this.#options.offline === true,
         dht: swarm?.dht ?? 'none',
         ...(listening === undefined ? {} : { listening }),
-        peers: this.#peerStatus(swarm),
+        peers: peerStatus(this.#book, swarm),
         topics: swarm?.topics ?? [],
-        ...(await this.#contents()),
+        ...(await contents(this.#store)),
         ...(swarm?.traffic ?? { bytesIn: 0, bytesOut: 0 }),
       };
     });
-  }
-
-  #peerStatus(swarm: Swarm | undefined): PeerStatus[] {
-    const keys = new Set<CoreKey>([
-      ...(swarm?.links.keys() ?? []),
-      ...this.#book.list().map((peer) => peer.key),
-    ]);
-    return [...keys].map((key) => {
-      const link = swarm?.links.get(key);
-      const stored = this.#book.get(key);
-      const address =
-        link?.address ?? (stored === undefined ? undefined : { host: stored.host, port: stored.port });
-      return {
-        key,
-        ...(address === undefined ? {} : { address }),
-        connected: link !== undefined,
-        bytesIn: link?.connection.rawBytesRead ?? 0,
-        bytesOut: link?.connection.rawBytesWritten ?? 0,
-        badBlocks: swarm?.badBlocks(key) ?? 0,
-        refused: this.#book.isRefused(key),
-      };
-    });
-  }
-
-  /** Counts what is stored: from the store's records, opening only cores that are held in part. */
-  async #contents(): Promise<{ cores: number; blocks: number }> {
-    let cores = 0;
-    let blocks = 0;
-    try {
-      for await (const discoveryKey of this.#store.list()) {
-        const record = await this.#store.storage.resumeCore(discoveryKey);
-        if (record === null) continue;
-        const batch = record.read();
-        const records = Promise.all([batch.getHead(), batch.getHints()]);
-        batch.tryFlush();
-        const [head, hints] = await records;
-        const length = head?.length ?? 0;
-        const first = Math.min(hints?.contiguousLength ?? 0, length);
-        cores++;
-        blocks += first + (first < length ? await this.#scattered(discoveryKey, first) : 0);
-      }
-    } catch (cause) {
-      throw storeFailure(cause);
-    }
-    return { cores, blocks };
-  }
-
-  async #scattered(discoveryKey: Buffer, start: number): Promise<number> {
-    const core = this.#store.get({ discoveryKey, active: false });
-    await core.ready();
-    let blocks = 0;
-    for (let index = start; index < core.length; index++) blocks += Number(await core.has(index));
-    await core.close();
-    return blocks;
   }
 
   close(): Promise<void> {
@@ -288,7 +229,7 @@ export class LocalDepot implements Depot {
     await swarm?.close();
     await Promise.allSettled([...this.#work]);
     await this.#book.flush();
-    await this.#store.close();
+    await this.#store.close().catch(() => undefined); // a store that could not write cannot be closed in order either
   }
 
   #net(): Promise<Swarm> {
@@ -314,46 +255,25 @@ export class LocalDepot implements Depot {
   /** Runs work that close() waits for. */
   #during<T>(work: () => Promise<T>): Promise<T> {
     if (this.#stop.signal.aborted) return Promise.reject(aborted(this.#stop.signal));
-    const running = work();
+    const running = work().catch((cause: unknown) => this.#explain(cause));
     this.#work.add(running);
     const over = (): void => void this.#work.delete(running);
     running.then(over, over);
     return running;
   }
-}
 
-/** Each core once. @throws GtpkgError CORE_MISMATCH when one key is given with two sizes, LIMIT_EXCEEDED */
-function unique(refs: readonly CoreRef[]): CoreRef[] {
-  if (refs.length > limits.MAX_REFS)
-    throw new GtpkgError('LIMIT_EXCEEDED', `more than ${limits.MAX_REFS} cores asked for at once`);
-  const known = new Map<CoreKey, CoreRef>();
-  for (const ref of refs) {
-    const other = known.get(ref.key);
-    if (other !== undefined && other.byteLength !== ref.byteLength) {
-      throw new GtpkgError(
-        'CORE_MISMATCH',
-        `core ${ref.key} is announced with ${other.byteLength} and with ${ref.byteLength} bytes`,
-      );
+  /** RocksDB does not say that the disk is full, only that it could not write. */
+  async #explain(cause: unknown): Promise<never> {
+    const failure = storeFailure(cause);
+    if (
+      failure.code === 'IO_ERROR' &&
+      ((await freeBytes(this.#options.home)) ?? Infinity) < limits.RELEASE_CHUNK
+    ) {
+      throw new GtpkgError('NO_SPACE', 'the disk that holds the store is full', {
+        hint: 'Free some space, or choose another --home.',
+        cause,
+      });
     }
-    if (!Number.isSafeInteger(ref.byteLength) || ref.byteLength <= 0) {
-      throw new GtpkgError('CORE_MISMATCH', `core ${ref.key} is announced with a size of ${ref.byteLength}`);
-    }
-    known.set(ref.key, ref);
+    throw failure;
   }
-  return [...known.values()];
-}
-
-function bytesOf(refs: readonly CoreRef[]): number {
-  return refs.reduce((sum, ref) => sum + ref.byteLength, 0);
-}
-
-function offline(missing: readonly CoreRef[]): GtpkgError {
-  return new GtpkgError(
-    'OFFLINE',
-    `${missing.length} core${missing.length === 1 ? ' is' : 's are'} not here, and --offline forbids to fetch`,
-    {
-      hint: 'Try again without --offline.',
-      data: { cores: missing.length, missing: missing.slice(0, 20).map((ref) => ({ core: ref.key })) },
-    },
-  );
 }

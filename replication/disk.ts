@@ -1,8 +1,8 @@
 /**
- * Small files of the home: read with a bound, written whole or not at all.
+ * The disk under a home: small files, read with a bound and written whole or not at all; and how much room is left.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GtpkgError, systemCode } from '../model/index.js';
 import { storeFailure } from './failure.js';
@@ -41,4 +41,10 @@ export async function writeAtomic(path: string, bytes: Uint8Array | string, mode
     await rm(temporary, { force: true }).catch(() => undefined);
     throw storeFailure(cause);
   }
+}
+
+/** Room on the disk that holds `directory`; undefined when the system does not tell. */
+export async function freeBytes(directory: string): Promise<number | undefined> {
+  const found = await statfs(directory).catch(() => undefined);
+  return found === undefined ? undefined : found.bavail * found.bsize;
 }

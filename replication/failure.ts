@@ -30,10 +30,10 @@ const STORE: readonly (readonly [RegExp, ErrorCode, string, string])[] = [
     'Check who owns the home, or choose another --home.',
   ],
   [
-    /WRITE_FAILED|corruption|IO error|EIO/i,
+    /WRITE_FAILED|batch was not applied|corruption|IO error|EIO/i,
     'IO_ERROR',
     'the store cannot be read or written',
-    'Check the disk; a damaged store can be removed, releases are fetched again.',
+    'Check the disk, and restart gtpkg seed if it runs; a damaged store can be removed, releases are fetched again.',
   ],
 ];
 

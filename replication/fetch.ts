@@ -6,20 +6,18 @@
  * download "finished". Every wait ends: without a peer after the connect time, without a block after the time-out.
  * A peer that owes blocks and sends nothing is cut off, one that sends corrupt blocks too, so they cost only themselves.
  */
-import { statfs } from 'node:fs/promises';
 import type Corestore from 'corestore';
-import type Hypercore from 'hypercore';
-import type { Connection, Download } from 'hypercore';
-import { decodeCoreKey, GtpkgError, limits, type CoreKey, type CoreRef } from '../model/index.js';
+import type { Connection } from 'hypercore';
+import { GtpkgError, limits, type CoreKey, type CoreRef } from '../model/index.js';
 import type { FetchOptions } from './contract.js';
 import { aborted, storeFailure } from './failure.js';
-import { blockCount, blockLength } from './merkle.js';
-import { checkShape } from './static-core.js';
+import { freeBytes } from './disk.js';
+import { Job, NAMED, PATIENCE } from './fetch-job.js';
+import { blockCount } from './merkle.js';
+import { connectTime, noPeer } from './patience.js';
 import type { Swarm } from './swarm.js';
 
 const TICK = 250;
-/** A core that got nothing for this long gives its place to another, and is asked for again. */
-const PATIENCE = 3000;
 /** Without a block for this long, the DHT is asked for other peers. */
 const LOOK_AGAIN = 1500;
 /** A peer that owes us blocks and sent less than STALL_BYTES for this long is cut off. */
@@ -28,8 +26,6 @@ const STALL_BYTES = 1024;
 /** Slow links: bytes on the wire count as life, but only this many time-outs long without one whole block. */
 const ALIVE_BYTES = 32 * 1024;
 const ALIVE_LIMIT = 10;
-/** Cores and ranges named in an error. */
-const NAMED = 20;
 
 export interface FetchContext {
   readonly store: Corestore;
@@ -39,13 +35,6 @@ export interface FetchContext {
   readonly timeout: number;
   /** bytes of the asked cores that are here already */
   readonly held: number;
-}
-
-/** How long to look for a first peer when the whole patience is `timeout`. */
-export function connectTime(timeout: number): number {
-  return timeout > limits.TIMEOUT.idle
-    ? Math.max(limits.TIMEOUT.connect, timeout / 2)
-    : Math.min(timeout, limits.TIMEOUT.connect);
 }
 
 /** @throws GtpkgError NO_PEER, BLOCKS_MISSING, PEER_CORRUPT, CORE_MISMATCH, NO_SPACE, TIMEOUT, as Depot.fetch says */
@@ -279,115 +268,5 @@ class FetchRun {
         }),
       );
     }
-  }
-}
-
-/** No connection came about. */
-export function noPeer(swarm: Swarm, data: Record<string, unknown> = {}): GtpkgError {
-  const silent = swarm.dht === 'silent';
-  return new GtpkgError(
-    'NO_PEER',
-    silent ? 'no peer could be reached, and no DHT node answered' : 'no peer could be reached',
-    {
-      hint: silent
-        ? 'Check the network and --bootstrap, or name a peer with gtpkg peer add KEY@HOST:PORT.'
-        : 'Try again when a seeder is running, or name a peer with gtpkg peer add KEY@HOST:PORT.',
-      data: { dht: swarm.dht, ...data },
-    },
-  );
-}
-
-async function freeBytes(directory: string): Promise<number | undefined> {
-  const found = await statfs(directory).catch(() => undefined);
-  return found === undefined ? undefined : found.bavail * found.bsize;
-}
-
-interface JobEvents {
-  block(bytes: number): void;
-  corrupt(connection: Connection, response: unknown): void;
-}
-
-/** One core on its way. */
-class Job {
-  readonly core: Hypercore;
-  readonly heldAtStart: number;
-  readonly #ref: CoreRef;
-  readonly #has: Uint8Array;
-  readonly #download: Download;
-  lastBlock = performance.now();
-  askAgain = performance.now() + PATIENCE;
-
-  private constructor(core: Hypercore, ref: CoreRef, events: JobEvents, has: Uint8Array) {
-    this.core = core;
-    this.#ref = ref;
-    this.#has = has;
-    this.heldAtStart = has.reduce(
-      (sum, held, index) => sum + (held === 1 ? blockLength(ref.byteLength, index) : 0),
-      0,
-    );
-    core.on('download', (index) => {
-      if (index >= has.length || has[index] === 1) return;
-      has[index] = 1;
-      this.lastBlock = performance.now();
-      events.block(blockLength(ref.byteLength, index));
-    });
-    core.on('verification-error', (error, _request, response, from) => {
-      // INVALID_OPERATION also happens between honest peers, when a tree grew meanwhile
-      if (error.code !== 'INVALID_OPERATION') events.corrupt(from.stream, response);
-    });
-    this.#download = core.download({ start: 0, end: has.length });
-  }
-
-  static async open(store: Corestore, ref: CoreRef, events: JobEvents): Promise<Job> {
-    const core = store.get({ key: decodeCoreKey(ref.key) });
-    await core.ready();
-    try {
-      if (core.length > 0) checkShape(core, ref);
-      const has = new Uint8Array(blockCount(ref.byteLength));
-      for (let index = 0; index < has.length; index++) {
-        if (index < core.contiguousLength || (await core.has(index))) has[index] = 1;
-      }
-      return new Job(core, ref, events, has);
-    } catch (cause) {
-      await core.close();
-      throw cause;
-    }
-  }
-
-  /** Resolves when the blocks are here, whatever the download says. @throws GtpkgError CORE_MISMATCH, INTERNAL */
-  async finished(): Promise<void> {
-    const grown = new Promise<never>((_resolve, reject) => {
-      this.core.on('append', () => {
-        try {
-          checkShape(this.core, this.#ref);
-        } catch (cause) {
-          reject(cause as Error);
-        }
-      });
-    });
-    await Promise.race([this.#download.done(), grown]);
-    if (this.core.closing !== null) return;
-    checkShape(this.core, this.#ref);
-    if (await this.core.has(0, this.#has.length)) return;
-    throw new GtpkgError('INTERNAL', `the download of core ${this.#ref.key} ended without all its blocks`);
-  }
-
-  /** Ranges `[first, beyond the last]` that are not here, the first NAMED of them. */
-  missing(): { core: CoreKey; blocks: number[][]; count: number } {
-    const blocks: number[][] = [];
-    let count = 0;
-    for (let index = 0; index < this.#has.length; index++) {
-      if (this.#has[index] === 1) continue;
-      count++;
-      const last = blocks.at(-1);
-      if (last?.[1] === index) last[1] = index + 1;
-      else if (blocks.length < NAMED) blocks.push([index, index + 1]);
-    }
-    return { core: this.#ref.key, blocks, count };
-  }
-
-  async close(): Promise<void> {
-    this.#download.destroy();
-    await this.core.close().catch(() => undefined);
   }
 }

@@ -10,7 +10,7 @@ import { encodeCoreKey, GtpkgError, limits, systemCode, type CoreKey } from '../
 import type { Log, WaitOptions } from './contract.js';
 import { writeAtomic } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
-import { connectTime, noPeer } from './fetch.js';
+import { connectTime, noPeer } from './patience.js';
 import type { Swarm } from './swarm.js';
 
 const TICK = 50;

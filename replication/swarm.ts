@@ -7,8 +7,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Corestore from 'corestore';
-import type { Connection, KeyPair } from 'hypercore';
-import HyperDHT from 'hyperdht';
+import type { Connection } from 'hypercore';
+import type HyperDHT from 'hyperdht';
 import Hyperswarm, { type Discovery } from 'hyperswarm';
 import {
   decodeCoreKey,
@@ -18,7 +18,9 @@ import {
   type CoreKey,
   type PeerAddress,
 } from '../model/index.js';
-import { bindable, bindFailure, isLoopback, reachableHost } from './address.js';
+import { isLoopback } from './address.js';
+import { channels, endpoint, type Link } from './link.js';
+import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
 import { discoveryKeyOf } from './store.js';
 
@@ -33,24 +35,11 @@ const ANNOUNCE = 3000;
 /** Leaving the DHT politely may take long when it is not there; then we just go. */
 const FAREWELL = 1500;
 
-export interface SwarmOptions {
+export interface SwarmOptions extends NodeOptions {
   readonly store: Corestore;
-  readonly keyPair: KeyPair;
   readonly book: PeerBook;
-  /** undefined: the public DHT; empty: none */
-  readonly bootstrap: readonly Address[] | undefined;
-  readonly listen: Address | undefined;
   /** announce topics and accept connections */
   readonly server: boolean;
-}
-
-/** One live connection. */
-export interface Link {
-  readonly key: CoreKey;
-  readonly connection: Connection;
-  readonly address: Address | undefined;
-  /** when it last had a core open, in `performance.now()` milliseconds */
-  busy: number;
 }
 
 export class Swarm {
@@ -98,30 +87,7 @@ export class Swarm {
 
   /** Does not wait for any peer or DHT node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
   static async start(options: SwarmOptions): Promise<Swarm> {
-    const { bootstrap, listen, keyPair } = options;
-    const local =
-      bootstrap !== undefined && bootstrap.length > 0 && bootstrap.every((node) => isLoopback(node.host));
-    // a node on all interfaces never hears from DHT nodes on loopback
-    const bound =
-      listen === undefined ? { host: local ? '127.0.0.1' : '0.0.0.0', port: 0 } : await bindable(listen);
-    const dht = new HyperDHT({
-      ...(bootstrap === undefined
-        ? {}
-        : { bootstrap: bootstrap.map((node) => ({ host: node.host, port: node.port })) }),
-      host: bound.host,
-      port: bound.port === 0 ? [0, 0] : [bound.port, bound.port + 1],
-      keyPair,
-      // who listens is reachable by definition and takes part in the DHT
-      ...(listen === undefined ? {} : { anyPort: false, firewalled: false, ephemeral: false }),
-    });
-    try {
-      await dht.bind();
-    } catch (cause) {
-      await dht.destroy({ force: true }).catch(() => undefined);
-      throw bindFailure(bound, cause);
-    }
-    const listening =
-      listen === undefined ? undefined : { host: reachableHost(bound.host), port: bound.port };
+    const { dht, listening } = await startNode(options);
     const swarm = new Swarm(options, dht, listening);
     if (options.server) swarm.#swarm.listen().catch(() => undefined); // goes on trying by itself
     for (const peer of options.book.dialable()) swarm.dial(peer);
@@ -321,16 +287,4 @@ export class Swarm {
       link.connection.destroy();
     }
   }
-}
-
-/** Cores open over a connection. */
-function channels(connection: Connection): number {
-  let count = 0;
-  for (const channel of connection.userData) count += Number(channel !== undefined);
-  return count;
-}
-
-function endpoint(connection: Connection): Address | undefined {
-  const { remoteHost: host, remotePort: port } = connection.rawStream ?? {};
-  return host === undefined || port === undefined || port === 0 ? undefined : { host, port };
 }

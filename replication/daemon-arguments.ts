@@ -1,0 +1,78 @@
+/**
+ * Arguments of calls on the daemon socket: read strictly, each when it is taken. docs/formats/daemon-socket.md.
+ */
+import { GtpkgError, limits, parseCoreKey, type CoreKey, type CoreRef } from '../model/index.js';
+
+/** One call's arguments. All methods throw GtpkgError INTERNAL on what is not proper. */
+export class Arguments {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: unknown) {
+    this.#values = typeof values === 'object' && values !== null ? (values as Record<string, unknown>) : {};
+  }
+
+  text(name: string): string {
+    const value = this.#values[name];
+    if (typeof value !== 'string' || value.length > limits.MAX_PATH) throw wrong(name);
+    return value;
+  }
+
+  number(name: string): number {
+    const value = this.#values[name];
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw wrong(name);
+    return value;
+  }
+
+  flag(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  list(name: string): readonly unknown[] {
+    const value = this.#values[name];
+    if (!Array.isArray(value) || value.length > limits.MAX_REFS) throw wrong(name);
+    return value;
+  }
+
+  keys(name: string): CoreKey[] {
+    return this.list(name).map((key) => parseCoreKey(String(key)));
+  }
+
+  ref(name: string): CoreRef {
+    return toRef(this.#values[name]);
+  }
+
+  refs(name: string): CoreRef[] {
+    return this.list(name).map(toRef);
+  }
+
+  wait(signal: AbortSignal): { signal: AbortSignal; timeout?: number } {
+    return this.#values['timeout'] === undefined ? { signal } : { signal, timeout: this.number('timeout') };
+  }
+
+  /** Cuts a body into blocks whose sizes stand in the argument. */
+  split(name: string, body: Buffer): Buffer[] {
+    let at = 0;
+    const blocks = this.list(name).map((size) => {
+      if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw wrong(name);
+      return body.subarray(at, (at += size));
+    });
+    if (at !== body.length) throw wrong(name);
+    return blocks;
+  }
+}
+
+/** `[key, bytes]`. @throws GtpkgError */
+export function toRef(value: unknown): CoreRef {
+  const [key, byteLength] = Array.isArray(value) ? (value as unknown[]) : [];
+  if (typeof byteLength !== 'number') throw wrong('ref');
+  return { key: parseCoreKey(String(key)), byteLength };
+}
+
+function wrong(name: string): GtpkgError {
+  return new GtpkgError('INTERNAL', `the daemon was given no proper "${name}"`);
+}
+
+/** The reverse of toRef. */
+export function encodeRef(ref: CoreRef): unknown {
+  return [ref.key, ref.byteLength];
+}

@@ -1,0 +1,105 @@
+/**
+ * One static core on its way into the store: which blocks are here, and when the last one came. fetch.ts runs many.
+ */
+import type Corestore from 'corestore';
+import type Hypercore from 'hypercore';
+import type { Connection, Download } from 'hypercore';
+import { decodeCoreKey, GtpkgError, type CoreKey, type CoreRef } from '../model/index.js';
+import { blockCount, blockLength } from './merkle.js';
+import { checkShape } from './static-core.js';
+
+/** A core that got nothing for this long gives its place to another, and is asked for again. */
+export const PATIENCE = 3000;
+/** Cores and ranges named in an error. */
+export const NAMED = 20;
+
+/** What a job tells while it runs. */
+export interface JobEvents {
+  block(bytes: number): void;
+  corrupt(connection: Connection, response: unknown): void;
+}
+
+/** One core on its way. */
+export class Job {
+  readonly core: Hypercore;
+  readonly heldAtStart: number;
+  readonly #ref: CoreRef;
+  readonly #has: Uint8Array;
+  readonly #download: Download;
+  lastBlock = performance.now();
+  askAgain = performance.now() + PATIENCE;
+
+  private constructor(core: Hypercore, ref: CoreRef, events: JobEvents, has: Uint8Array) {
+    this.core = core;
+    this.#ref = ref;
+    this.#has = has;
+    this.heldAtStart = has.reduce(
+      (sum, held, index) => sum + (held === 1 ? blockLength(ref.byteLength, index) : 0),
+      0,
+    );
+    core.on('download', (index) => {
+      if (index >= has.length || has[index] === 1) return;
+      has[index] = 1;
+      this.lastBlock = performance.now();
+      events.block(blockLength(ref.byteLength, index));
+    });
+    core.on('verification-error', (error, _request, response, from) => {
+      // INVALID_OPERATION also happens between honest peers, when a tree grew meanwhile
+      if (error.code !== 'INVALID_OPERATION') events.corrupt(from.stream, response);
+    });
+    this.#download = core.download({ start: 0, end: has.length });
+  }
+
+  static async open(store: Corestore, ref: CoreRef, events: JobEvents): Promise<Job> {
+    const core = store.get({ key: decodeCoreKey(ref.key) });
+    await core.ready();
+    try {
+      if (core.length > 0) checkShape(core, ref);
+      const has = new Uint8Array(blockCount(ref.byteLength));
+      for (let index = 0; index < has.length; index++) {
+        if (index < core.contiguousLength || (await core.has(index))) has[index] = 1;
+      }
+      return new Job(core, ref, events, has);
+    } catch (cause) {
+      await core.close();
+      throw cause;
+    }
+  }
+
+  /** Resolves when the blocks are here, whatever the download says. @throws GtpkgError CORE_MISMATCH, INTERNAL */
+  async finished(): Promise<void> {
+    const grown = new Promise<never>((_resolve, reject) => {
+      this.core.on('append', () => {
+        try {
+          checkShape(this.core, this.#ref);
+        } catch (cause) {
+          reject(cause as Error);
+        }
+      });
+    });
+    await Promise.race([this.#download.done(), grown]);
+    if (this.core.closing !== null) return;
+    checkShape(this.core, this.#ref);
+    if (await this.core.has(0, this.#has.length)) return;
+    throw new GtpkgError('INTERNAL', `the download of core ${this.#ref.key} ended without all its blocks`);
+  }
+
+  /** Ranges `[first, beyond the last]` that are not here, the first NAMED of them. */
+  missing(): { core: CoreKey; blocks: number[][]; count: number } {
+    const blocks: number[][] = [];
+    let count = 0;
+    for (let index = 0; index < this.#has.length; index++) {
+      if (this.#has[index] === 1) continue;
+      count++;
+      const last = blocks.at(-1);
+      if (last?.[1] === index) last[1] = index + 1;
+      else if (blocks.length < NAMED) blocks.push([index, index + 1]);
+    }
+    return { core: this.#ref.key, blocks, count };
+  }
+
+  async close(): Promise<void> {
+    this.#download.destroy();
+    await this.core.close().catch(() => undefined);
+  }
+}
