@@ -108,6 +108,12 @@ describe('the daemon socket', () => {
     const path = await world.file('shared', randomBytes(700_000));
     const refs = await Promise.all([...nodes, ...nodes].map((node) => node.put(path)));
     assert.equal(new Set(refs.map((ref) => ref.key)).size, 1);
+    assert.deepEqual(
+      await nodes[0]?.call('loaded', '/node_modules/'),
+      [],
+      'a client of the daemon loads no hypercore',
+    );
+    assert.notDeepEqual(await daemon.call('loaded', '/hypercore/'), []);
     await Promise.all(nodes.map((node) => node.stop()));
   });
 

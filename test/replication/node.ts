@@ -1,6 +1,7 @@
 /**
  * A depot in a process of its own, driven over IPC by world.ts: one message is one method call.
  */
+import { createRequire } from 'node:module';
 import type { CoreKey } from '../../model/index.js';
 import {
   openDepot,
@@ -35,6 +36,8 @@ process.on('message', (message: { id: number; name: string; args: unknown[] }) =
 async function call(name: string, args: unknown[]): Promise<unknown> {
   const { depot, service } = await opened;
   if (name === 'ready') return null;
+  if (name === 'loaded')
+    return Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes(String(args[0])));
   if (name === 'close') {
     await service?.close();
     await depot.close();
