@@ -8,7 +8,7 @@ import { limits } from '../../model/index.js';
 import { openDepot } from '../../replication/index.js';
 import { code, collect, listening, World, type RemoteNode } from './world.js';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 let world: World;
 let daemon: RemoteNode;
 

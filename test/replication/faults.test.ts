@@ -10,7 +10,7 @@ import { mutePeer, strangePeer, whole, within } from './evil.js';
 import { code, collect, World } from './world.js';
 
 const CHUNK = limits.RELEASE_CHUNK;
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 let world: World;
 
 describe('peers that fail and die', () => {
@@ -25,14 +25,14 @@ describe('peers that fail and die', () => {
     await alone.addPeers([mute]);
     const started = performance.now();
     await assert.rejects(alone.fetch([ref]), code('BLOCKS_MISSING'));
-    within(7000, started);
+    within(15_000, started);
 
     const good = await whole(world, 'mute-good', bytes);
     const client = await world.depot('mute-client');
     await client.addPeers([mute, good.peer]);
     const again = performance.now();
     await client.fetch([ref]);
-    within(9000, again);
+    within(15_000, again);
   });
 
   test('a peer that accepts the connection and speaks nothing', LIMIT, async () => {
@@ -45,7 +45,7 @@ describe('peers that fail and die', () => {
     const log = await client.openLog(encodeCoreKey(randomBytes(32)));
     assert.deepEqual(await log.refresh(), { length: 0, peers: 0 });
     await assert.rejects(log.get(0), code('BLOCKS_MISSING'));
-    within(9000, started);
+    within(15_000, started);
   });
 
   test('a thousand connections: no more than the bound are kept', LIMIT, async () => {
@@ -74,7 +74,7 @@ describe('peers that fail and die', () => {
     await stale.addPeers([nobody]);
     let started = performance.now();
     await assert.rejects(stale.fetch([ref]), code('NO_PEER'));
-    within(4000, started);
+    within(15_000, started);
 
     const lost = await world.depot('nobody-lost', {
       timeout: 2000,
@@ -90,19 +90,19 @@ describe('peers that fail and die', () => {
     });
     await assert.rejects((await lost.openLog(nobody.key)).get(0), code('NO_PEER'));
     await lost.close();
-    within(9000, started);
+    within(15_000, started);
 
     const offline = await world.depot('nobody-offline', { offline: true });
     await offline.join([nobody.key]);
     started = performance.now();
     await assert.rejects(offline.fetch([ref]), code('OFFLINE'));
     await assert.rejects((await offline.openLog(nobody.key)).get(0), code('OFFLINE'));
-    within(1000, started);
+    within(5000, started);
 
     const signal = AbortSignal.timeout(300);
     started = performance.now();
     await assert.rejects(stale.fetch([ref], { signal, timeout: 30_000 }), code('TIMEOUT'));
-    within(2000, started);
+    within(5000, started);
   });
 
   test('seeder killed in the middle, another goes on: no block is fetched twice', LIMIT, async () => {

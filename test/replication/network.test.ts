@@ -6,7 +6,7 @@ import { openDepot, startBootstrap, type FetchProgress } from '../../replication
 import { code, collect, listening, World } from './world.js';
 
 const CHUNK = limits.RELEASE_CHUNK;
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 let world: World;
 
 describe('peers find each other and share', () => {
