@@ -2,8 +2,8 @@
  * What one invocation works with: where its home and root are, how it reaches the network, and the
  * parts of the house, each opened when first asked for and closed together.
  */
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { userInfo } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import {
   debianArchitecture,
   GtpkgError,
@@ -15,6 +15,9 @@ import {
 import { TIMEOUT } from '../model/limits.js';
 import type { Depot } from '../replication/index.js';
 import type { KeyStore } from '../trust/index.js';
+
+/** Longest time-out that can be asked for: a day. */
+export const MOST_SECONDS = 86_400;
 
 /** The global flags, parsed. */
 export interface Settings {
@@ -40,24 +43,39 @@ export interface RawSettings {
   readonly yes?: boolean;
 }
 
-/** Reads flags and environment. @throws GtpkgError BAD_ADDRESS, USAGE */
+// A variable that is set to nothing says nothing.
+function variable(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = env[name];
+  return value === undefined || value.trim() === '' ? undefined : value;
+}
+
+// XDG Base Directory Specification: a path that is not absolute is ignored.
+function defaultHome(env: NodeJS.ProcessEnv): string {
+  const data = variable(env, 'XDG_DATA_HOME');
+  if (data !== undefined && isAbsolute(data)) return join(data, 'gtpkg');
+  return join(variable(env, 'HOME') ?? userInfo().homedir, '.local', 'share', 'gtpkg');
+}
+
+function secondsFrom(raw: number | undefined, env: NodeJS.ProcessEnv): number | undefined {
+  const text = variable(env, 'GTPKG_TIMEOUT');
+  if (raw !== undefined || text === undefined) return raw;
+  const seconds = Number(text);
+  if (/^\d{1,5}$/.test(text) && seconds >= 1 && seconds <= MOST_SECONDS) return seconds;
+  throw new GtpkgError('USAGE', `GTPKG_TIMEOUT is "${text.slice(0, 80)}", not a number of seconds`, {
+    hint: `A whole number from 1 to ${MOST_SECONDS}, for example 20.`,
+  });
+}
+
+/** Reads flags and environment; flags win. Relative paths are of the working directory. @throws GtpkgError BAD_ADDRESS, USAGE */
 export function settingsFrom(raw: RawSettings, env: NodeJS.ProcessEnv): Settings {
-  const home = resolve(
-    raw.home ??
-      env['GTPKG_HOME'] ??
-      join(env['XDG_DATA_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'share'), 'gtpkg'),
-  );
+  const home = resolve(raw.home ?? variable(env, 'GTPKG_HOME') ?? defaultHome(env));
   const nodes = raw.bootstrap ?? env['GTPKG_BOOTSTRAP']?.split(',').filter((part) => part.trim() !== '');
-  const seconds =
-    raw.timeout ?? (env['GTPKG_TIMEOUT'] === undefined ? undefined : Number(env['GTPKG_TIMEOUT']));
-  if (seconds !== undefined && !(seconds > 0))
-    throw new GtpkgError('USAGE', 'the time-out must be a number of seconds above 0', {
-      hint: 'For example --timeout 20.',
-    });
+  const seconds = secondsFrom(raw.timeout, env);
   return {
     home,
-    root: resolve(raw.root ?? env['GTPKG_ROOT'] ?? join(home, 'root')),
-    bootstrap: nodes === undefined || nodes.length === 0 ? undefined : nodes.map(parseAddress),
+    root: resolve(raw.root ?? variable(env, 'GTPKG_ROOT') ?? join(home, 'root')),
+    bootstrap:
+      nodes === undefined || nodes.length === 0 ? undefined : nodes.map((node) => parseAddress(node.trim())),
     offline: raw.offline ?? false,
     timeout: seconds === undefined ? TIMEOUT.idle : seconds * 1000,
     json: raw.json ?? false,
@@ -80,6 +98,8 @@ export interface DepotOptions {
 export class Context {
   readonly settings: Settings;
   readonly report: Report;
+  /** shows people a text of gtpkg's own, among notes and progress; whatever is from outside in it was made harmless */
+  readonly say: (text: string) => void;
   readonly now: Date;
   readonly architecture: string;
   /** the command line as the history keeps it */
@@ -89,10 +109,16 @@ export class Context {
 
   constructor(
     settings: Settings,
-    options: { readonly report?: Report; readonly command?: string; readonly now?: Date } = {},
+    options: {
+      readonly report?: Report;
+      readonly say?: (text: string) => void;
+      readonly command?: string;
+      readonly now?: Date;
+    } = {},
   ) {
     this.settings = settings;
     this.report = options.report ?? silent;
+    this.say = options.say ?? (() => undefined);
     this.command = options.command ?? 'gtpkg';
     this.now = options.now ?? new Date();
     this.architecture = debianArchitecture(process.arch);

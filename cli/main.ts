@@ -1,28 +1,98 @@
 /**
- * The process: hands the command line to oclif and turns every end into the promised exit status.
+ * The process: finds the command that is meant, runs it, and turns every end into the promised exit status.
+ *
+ * A command of ours is found by its file and run at once. Help, completion and mistyped commands go through oclif.
  */
-import { run } from '@oclif/core/run';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { reportFailure } from './render/failure.js';
+import { GtpkgError } from '../model/errors.js';
+import type { GtpkgCommand } from './command.js';
+import { globalFlags } from './flags.js';
 
-/** A reader that went away (`gtpkg list | head`) is no failure. */
-function quietBrokenPipe(): void {
+const COMMANDS = new URL('commands/', import.meta.url);
+/** A handle that somebody forgot to close must not keep a finished command, ms. */
+const GRACE = 1000;
+
+/** What is to be run. */
+interface Found {
+  /** as it is typed */
+  readonly name: string;
+  readonly module: URL;
+  readonly argv: readonly string[];
+}
+
+// Global flags may stand before the command, too: they are moved behind it.
+function frontFlagsLast(argv: readonly string[]): string[] {
+  let at = 0;
+  for (; at < argv.length; at++) {
+    const [, name = '', inline] = /^--([a-z]+)(=.*)?$/s.exec(argv[at] ?? '') ?? [];
+    const flag = argv[at] === '-y' ? globalFlags.yes : (globalFlags as Record<string, unknown>)[name];
+    if (flag === undefined) break;
+    if ((flag as { type: string }).type === 'option' && inline === undefined) at++;
+  }
+  const words = argv.slice(at);
+  const end = words.includes('--') ? words.indexOf('--') : words.length;
+  return [...words.slice(0, end), ...argv.slice(0, at), ...words.slice(end)];
+}
+
+function findCommand(argv: readonly string[]): Found | undefined {
+  for (const length of [1, 2]) {
+    const words = argv.slice(0, length);
+    if (words.length < length || !words.every((word) => /^[a-z][a-z-]*$/.test(word))) return undefined;
+    const module = new URL(`${words.join('/')}.js`, COMMANDS);
+    if (existsSync(module)) return { name: words.join(' '), module, argv: argv.slice(length) };
+  }
+  return undefined;
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  return flags.includes('--help') || flags.includes('-h');
+}
+
+async function throughOclif(argv: readonly string[], root: URL): Promise<void> {
+  const words = argv.filter((word) => !word.startsWith('-'));
+  const help = asksForHelp(argv);
+  if (argv.includes('--json') && words.length === 0 && !help)
+    throw new GtpkgError('USAGE', 'no command is named', { hint: 'gtpkg help shows all commands.' });
+  const { run } = await import('@oclif/core/run');
+  await run(words.length === 0 ? ['--help'] : help ? [...words, '--help'] : [...argv], {
+    root: fileURLToPath(root),
+  });
+}
+
+/** A reader that went away (`gtpkg list | head`) is no failure; a full disk is. */
+function watchOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    void import('./render/failure.js').then(({ reportFailure }) =>
+      process.exit(reportFailure(Object.assign(error, { path: 'standard output' }), false)),
+    );
   });
+  process.stderr.on('error', () => undefined);
 }
 
 /**
  * Runs one command line. Never throws: failures are printed and become the exit status.
- * @param argv - words after the program's name
+ * @param typed - words after the program's name
  * @param root - URL of the package's top directory
  */
-export async function main(argv: string[], root: URL): Promise<void> {
-  quietBrokenPipe();
+export async function main(typed: readonly string[], root: URL): Promise<void> {
+  const json = typed.includes('--json');
+  watchOutput();
   try {
-    await run(argv, { root: fileURLToPath(root) });
+    const argv = frontFlagsLast(typed);
+    const found = asksForHelp(argv) ? undefined : findCommand(argv);
+    if (found === undefined) await throughOclif(argv, root);
+    else {
+      const { default: Command } = (await import(found.module.href)) as {
+        default: new () => GtpkgCommand<never, unknown>;
+      };
+      await new Command().run(found.name, found.argv);
+    }
   } catch (error) {
-    process.exitCode = await reportFailure(error, argv.includes('--json'));
+    const { reportFailure } = await import('./render/failure.js');
+    process.exitCode = reportFailure(error, json);
   }
+  setTimeout(() => process.exit(), GRACE).unref();
 }

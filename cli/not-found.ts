@@ -1,12 +1,38 @@
 /**
- * A command that does not exist, as oclif's hook `command_not_found`: the nearest one is named, nothing is run in its place.
+ * A command that does not exist, as oclif's hook `command_not_found`: the one that was meant is named, nothing is run in its place.
  */
-import type { Hook } from '@oclif/core';
+import type { Hook, Interfaces } from '@oclif/core';
 import { closest, distance } from 'fastest-levenshtein';
-import { GtpkgError } from '../model/index.js';
+import { GtpkgError } from '../model/errors.js';
+
+/** What the same thing is called elsewhere. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  add: 'install',
+  contents: 'files',
+  daemon: 'seed',
+  delete: 'remove',
+  'dist-upgrade': 'upgrade --full',
+  fetch: 'download',
+  find: 'search',
+  'full-upgrade': 'upgrade --full',
+  info: 'show',
+  init: 'index create',
+  keygen: 'key generate',
+  log: 'history',
+  ls: 'list',
+  purge: 'remove --purge',
+  refresh: 'update',
+  rm: 'remove',
+  serve: 'seed',
+  uninstall: 'remove',
+  version: '--version',
+  which: 'owns',
+};
 
 /** The command that was most likely meant, words separated by spaces. */
 function nearest(typed: readonly string[], commands: readonly string[]): string | undefined {
+  const known = Object.hasOwn(ELSEWHERE, typed[0] ?? '') ? ELSEWHERE[typed[0] ?? ''] : undefined;
+  if (known !== undefined) return known;
   let best: { readonly command: string; readonly distance: number } | undefined;
   for (const command of commands) {
     const start = typed.slice(0, command.split(' ').length).join(' ');
@@ -26,16 +52,25 @@ export function nearestFlag(typed: string, flags: readonly string[]): string | u
     : undefined;
 }
 
-const notFound: Hook.CommandNotFound = async ({ id, config }) => {
-  const typed = id.split(':');
+/** What is said of words that are no command. */
+export function unknownCommand(typed: readonly string[], config: Interfaces.Config): GtpkgError {
   const commands = config.commands.filter((each) => !each.hidden).map((each) => each.id.replaceAll(':', ' '));
   const meant = nearest(typed, commands);
-  const topics = new Set(config.topics.map((topic) => topic.name));
-  const shown = topics.has(typed[0] ?? '') ? typed.slice(0, 2) : typed.slice(0, 1);
-  const failure = new GtpkgError('USAGE', `"${shown.join(' ').slice(0, 80)}" is not a gtpkg command`, {
-    hint: meant === undefined ? 'gtpkg help shows all commands.' : `Did you mean gtpkg ${meant}?`,
+  const topic = config.topics.some(({ name }) => name === typed[0]) ? typed[0] : undefined;
+  const shown = (topic === undefined ? typed.slice(0, 1) : typed.slice(0, 2)).join(' ').slice(0, 80);
+  return new GtpkgError('USAGE', `"${shown}" is not a gtpkg command`, {
+    hint:
+      meant !== undefined
+        ? `Did you mean gtpkg ${meant}?`
+        : topic === undefined
+          ? 'gtpkg help shows all commands.'
+          : `gtpkg ${topic} shows what there is.`,
     data: { suggestion: meant ?? null },
   });
+}
+
+const notFound: Hook.CommandNotFound = async ({ id, config }) => {
+  const failure = unknownCommand(id.split(':'), config);
   // oclif drops what a hook throws unless it carries an exit status
   throw Object.assign(failure, { oclif: { exit: failure.exit } });
 };

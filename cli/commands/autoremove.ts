@@ -1,14 +1,13 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { renderChange } from '../render/plan.js';
 import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Autoremove extends GtpkgCommand<typeof Autoremove, Change> {
+  static override usage = 'autoremove [--purge] [--dry-run]';
   static override summary = 'Remove packages that came as dependencies and are needed no more.';
   static override description = `Marks made by gtpkg mark decide what counts as asked for.`;
   static override examples = ['<%= config.bin %> autoremove', '<%= config.bin %> autoremove --dry-run'];
-  static override strict = true;
-  static override usage = ['autoremove'];
   static override flags = {
     purge: Flags.boolean({ description: 'remove conffiles too' }),
     'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),

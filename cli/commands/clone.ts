@@ -1,8 +1,9 @@
-import * as Args from '@oclif/core/args';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { clonePackage, type Cloned } from '../workflows/clone.js';
 
 export default class Clone extends GtpkgCommand<typeof Clone, Cloned> {
+  static override usage = 'clone PKG[@SOURCE] DIR';
   static override summary = "Make a package's git repository, with the releases that a source lists.";
   static override description =
     'Every release is fetched from peers and verified; its signed tag passes git verify-tag. Needs no git on this machine.';
@@ -11,12 +12,12 @@ export default class Clone extends GtpkgCommand<typeof Clone, Cloned> {
     '<%= config.bin %> clone hello@acme ./hello',
   ];
   static override args = {
-    package: Args.string({ description: 'PKG or PKG@SOURCE', required: true }),
-    directory: Args.string({ description: 'where to; must not exist, or be empty', required: true }),
+    pkg: Flags.word({ description: 'PKG or PKG@SOURCE', required: true }),
+    dir: Flags.word({ description: 'where to; must not exist, or be empty', required: true }),
   };
 
   protected async work({ context, args }: Call<typeof Clone>): Promise<Cloned> {
-    return clonePackage(context, args.package, args.directory);
+    return clonePackage(context, args.pkg, args.dir);
   }
 
   protected render({ name, source, directory, tags }: Cloned): string {

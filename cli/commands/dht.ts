@@ -1,8 +1,9 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { runBootstrap, type BootstrapRun } from '../workflows/dht.js';
 
 export default class Dht extends GtpkgCommand<typeof Dht, BootstrapRun> {
+  static override usage = 'dht [--host H] [--port P]';
   static override summary = 'Run a bootstrap node for a network of your own, until ^C.';
   static override description =
     'Prints HOST:PORT; give that to the others with --bootstrap or GTPKG_BOOTSTRAP. An island network needs nothing from outside.';

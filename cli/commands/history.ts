@@ -3,6 +3,7 @@ import { renderHistory } from '../render/history.js';
 import { historyOf, type HistoryEntry } from '../workflows/root.js';
 
 export default class History extends GtpkgCommand<typeof History, { transactions: HistoryEntry[] }> {
+  static override usage = 'history';
   static override summary = 'List what was done to the root: when, by which command, which packages.';
   static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --json'];
 

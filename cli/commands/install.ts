@@ -1,9 +1,11 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { renderChange } from '../render/plan.js';
 import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Install extends GtpkgCommand<typeof Install, Change> {
+  static override usage =
+    'install PKG[=VERSION][/SUITE][@SOURCE]... [--no-recommends] [--no-deps] [--dry-run]';
   static override summary = 'Install packages and what they depend on, from whatever peers hold them.';
   static override description = `Every byte is checked against the signed index before anything is placed in the root. PKG=VERSION asks for one version, PKG/SUITE for one suite.`;
   static override examples = [
@@ -12,7 +14,6 @@ export default class Install extends GtpkgCommand<typeof Install, Change> {
     '<%= config.bin %> install vim --no-recommends --dry-run',
   ];
   static override strict = false;
-  static override usage = ['install PKG[=VERSION][/SUITE]...'];
   static override flags = {
     'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),
     'no-deps': Flags.boolean({ description: 'take only the named packages, whatever they depend on' }),

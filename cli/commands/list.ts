@@ -1,10 +1,11 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
-import { table } from '../render/table.js';
-import { listPackages, type ListedPackage } from '../workflows/query.js';
+import { oneLine, table } from '../render/table.js';
+import { listPackages, type Listing } from '../workflows/query.js';
 
-export default class List extends GtpkgCommand<typeof List, { packages: ListedPackage[] }> {
-  static override summary = 'List packages: installed ones, upgradable ones, or all that the sources offer.';
+export default class List extends GtpkgCommand<typeof List, Listing> {
+  static override usage = 'list [--installed|--upgradable|--all]';
+  static override summary = 'List packages: installed, upgradable, or all that are offered.';
   static override examples = [
     '<%= config.bin %> list',
     '<%= config.bin %> list --upgradable',
@@ -19,17 +20,17 @@ export default class List extends GtpkgCommand<typeof List, { packages: ListedPa
     all: Flags.boolean({ description: 'what the sources offer' }),
   };
 
-  protected async work({ context, flags }: Call<typeof List>): Promise<{ packages: ListedPackage[] }> {
-    return {
-      packages: await listPackages(
-        context,
-        flags.upgradable ? 'upgradable' : flags.all ? 'all' : 'installed',
-      ),
-    };
+  protected async work({ context, flags }: Call<typeof List>): Promise<Listing> {
+    return listPackages(context, flags.upgradable ? 'upgradable' : flags.all ? 'all' : 'installed');
   }
 
-  protected render({ packages }: { packages: ListedPackage[] }): string {
-    if (packages.length === 0) return 'Nothing to list.';
+  protected render({ which, root, packages }: Listing): string {
+    if (packages.length === 0)
+      return {
+        installed: `Nothing is installed in ${oneLine(root)}.`,
+        upgradable: 'Everything is as new as the sources have it; gtpkg update asks them again.',
+        all: 'No source offers anything: gtpkg source add INTRODUCTION adds one, gtpkg update fetches its index.',
+      }[which];
     return table(
       ['PACKAGE', 'VERSION', 'ARCH', 'SOURCE', 'STATE', 'SUMMARY'],
       packages.map((each) => [

@@ -1,9 +1,10 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { renderPublished } from '../render/published.js';
 import { publish, type Published } from '../workflows/publish.js';
 
 export default class Publish extends GtpkgCommand<typeof Publish, Published> {
+  static override usage = 'publish PATH... --index NAME [--suite S] [--key FPR] [--dry-run]';
   static override summary = 'Build, sign and list packages in an index of yours, ready to be seeded.';
   static override description = `Each PATH is a directory as gtpkg package build takes it, a Debian binary package (.deb), or a package repository (.git).
 Publishing the same thing twice changes nothing.`;
@@ -12,7 +13,6 @@ Publishing the same thing twice changes nothing.`;
     '<%= config.bin %> publish *.deb --index acme --suite stable --key 8A2F…',
   ];
   static override strict = false;
-  static override usage = ['publish PATH... --index NAME [--suite S] [--key FPR]'];
   static override flags = {
     index: Flags.string({ description: 'the index to list them in', required: true, helpValue: 'NAME' }),
     suite: Flags.string({ description: "the suite (default: the index's first)", helpValue: 'S' }),

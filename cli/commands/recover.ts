@@ -1,16 +1,22 @@
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
-import { recoverRoot } from '../workflows/root.js';
+import { recoverRoot, type Recovered } from '../workflows/root.js';
 
-export default class Recover extends GtpkgCommand<typeof Recover, { recovered: boolean }> {
+export default class Recover extends GtpkgCommand<typeof Recover, Recovered> {
+  static override usage = 'recover [--dry-run]';
   static override summary = 'Finish or undo a transaction that was killed.';
   static override description = 'Every command that changes the root does this first by itself.';
-  static override examples = ['<%= config.bin %> recover'];
+  static override examples = ['<%= config.bin %> recover', '<%= config.bin %> recover --dry-run'];
+  static override flags = { 'dry-run': Flags.boolean({ description: 'say whether something is half done' }) };
 
-  protected async work({ context }: Call<typeof Recover>): Promise<{ recovered: boolean }> {
-    return recoverRoot(context);
+  protected async work({ context, flags }: Call<typeof Recover>): Promise<Recovered> {
+    return recoverRoot(context, flags['dry-run']);
   }
 
-  protected render({ recovered }: { recovered: boolean }): string {
-    return recovered ? 'Nothing is half done any more.' : 'There was nothing to recover.';
+  protected render({ root, dryRun, recovered }: Recovered): string {
+    if (!recovered) return `Nothing is half done in ${root}.`;
+    return dryRun
+      ? `A transaction is half done in ${root}: gtpkg recover finishes or undoes it.`
+      : `Nothing is half done in ${root} any more.`;
   }
 }

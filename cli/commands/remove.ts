@@ -1,14 +1,14 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { renderChange } from '../render/plan.js';
 import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Remove extends GtpkgCommand<typeof Remove, Change> {
+  static override usage = 'remove PKG... [--purge] [--dry-run]';
   static override summary = 'Remove packages, and those that cannot be without them.';
   static override description = `Conffiles stay unless --purge is given.`;
   static override examples = ['<%= config.bin %> remove hello', '<%= config.bin %> remove --purge hello'];
   static override strict = false;
-  static override usage = ['remove PKG...'];
   static override flags = {
     purge: Flags.boolean({ description: 'remove conffiles too' }),
     'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),

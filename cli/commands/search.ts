@@ -1,25 +1,35 @@
 import { GtpkgCommand, type Call } from '../command.js';
 import { table } from '../render/table.js';
-import { searchPackages, type SearchHit } from '../workflows/query.js';
+import { searchPackages, type SearchResult } from '../workflows/query.js';
 
-export default class Search extends GtpkgCommand<typeof Search, { hits: SearchHit[] }> {
+export default class Search extends GtpkgCommand<typeof Search, SearchResult> {
+  static override usage = 'search WORD...';
   static override summary = 'Find packages by name and description.';
+  static override description = 'All words must be found. The best hits come first.';
   static override examples = [
     '<%= config.bin %> search editor',
     '<%= config.bin %> search json command line',
   ];
   static override strict = false;
-  static override usage = ['search WORD...'];
 
-  protected async work({ context, words }: Call<typeof Search>): Promise<{ hits: SearchHit[] }> {
-    return { hits: await searchPackages(context, words) };
+  protected async work({ context, words }: Call<typeof Search>): Promise<SearchResult> {
+    return searchPackages(context, words);
   }
 
-  protected render({ hits }: { hits: SearchHit[] }): string {
+  protected render({ hits, sources }: SearchResult): string {
+    if (sources === 0)
+      return 'There is no index to search: gtpkg source add INTRODUCTION adds a source, gtpkg update fetches its index.';
     if (hits.length === 0) return 'Nothing matches all of these words.';
+    const some = hits.some((hit) => hit.installed);
     return table(
-      ['PACKAGE', 'VERSION', 'SOURCE', 'SUMMARY'],
-      hits.map((hit) => [hit.installed ? `${hit.name} *` : hit.name, hit.version, hit.source, hit.summary]),
+      ['PACKAGE', 'VERSION', 'SOURCE', ...(some ? ['STATE'] : []), 'SUMMARY'],
+      hits.map(({ name, version, source, installed, summary }) => [
+        name,
+        version,
+        source,
+        ...(some ? [installed ? 'installed' : ''] : []),
+        summary,
+      ]),
     );
   }
 }

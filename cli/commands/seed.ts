@@ -1,8 +1,9 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { seed, type Seeding } from '../workflows/seed.js';
 
 export default class Seed extends GtpkgCommand<typeof Seed, Seeding> {
+  static override usage = 'seed [SOURCE...] [--all] [--listen HOST:PORT]';
   static override summary = 'Serve what this home holds to everybody, until ^C.';
   static override description = `Owns the store while it runs: other gtpkg commands with the same home work through it.
 Prints its address, which others can give to gtpkg peer add.`;
@@ -11,7 +12,6 @@ Prints its address, which others can give to gtpkg peer add.`;
     '<%= config.bin %> seed acme --all --listen 0.0.0.0:49737',
   ];
   static override strict = false;
-  static override usage = ['seed [SOURCE...]'];
   static override flags = {
     all: Flags.boolean({
       description: 'fetch every release of these sources first, to serve a whole distribution',

@@ -1,17 +1,24 @@
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
-import { markPackages } from '../workflows/root.js';
+import { renderMarked } from '../render/marked.js';
+import { markPackages, type Marked } from '../workflows/root.js';
 
-export default class Unhold extends GtpkgCommand<typeof Unhold, { packages: string[] }> {
+export default class Unhold extends GtpkgCommand<typeof Unhold, Marked> {
+  static override usage = 'unhold PKG... [--dry-run]';
   static override summary = 'Let held packages be upgraded again.';
   static override examples = ['<%= config.bin %> unhold hello'];
   static override strict = false;
-  static override usage = ['unhold PKG...'];
+  static override flags = { 'dry-run': Flags.boolean({ description: 'say what would be let go' }) };
 
-  protected async work({ context, words }: Call<typeof Unhold>): Promise<{ packages: string[] }> {
-    return markPackages(context, words, { held: false });
+  protected async work({ context, words, flags }: Call<typeof Unhold>): Promise<Marked> {
+    return markPackages(context, words, { held: false, dryRun: flags['dry-run'] });
   }
 
-  protected render({ packages }: { packages: string[] }): string {
-    return packages.map((name) => `${name} is free to be upgraded.`).join('\n');
+  protected render(marked: Marked): string {
+    return renderMarked(marked, {
+      now: 'is free to be upgraded',
+      before: 'was not held',
+      would: 'would be free to be upgraded',
+    });
   }
 }

@@ -3,10 +3,10 @@ import { renderUpdates } from '../render/updates.js';
 import { updateSources, type SourceUpdate } from '../workflows/sources.js';
 
 export default class Update extends GtpkgCommand<typeof Update, { updates: SourceUpdate[] }> {
+  static override usage = 'update [SOURCE...]';
   static override summary = 'Fetch the newest signed index of each source and check it.';
   static override examples = ['<%= config.bin %> update', '<%= config.bin %> update acme'];
   static override strict = false;
-  static override usage = ['update [SOURCE...]'];
 
   protected async work({ context, words }: Call<typeof Update>): Promise<{ updates: SourceUpdate[] }> {
     return { updates: await updateSources(context, words) };

@@ -1,9 +1,10 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { renderChange } from '../render/plan.js';
 import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
+  static override usage = 'upgrade [PKG...] [--full] [--no-deps] [--dry-run]';
   static override summary = 'Bring installed packages to the newest version that the sources offer.';
   static override description = `Adds nothing and removes nothing unless --full is given; what would need that is listed as held back.`;
   static override examples = [
@@ -12,7 +13,6 @@ export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
     '<%= config.bin %> upgrade --full --dry-run',
   ];
   static override strict = false;
-  static override usage = ['upgrade [PKG...]'];
   static override flags = {
     full: Flags.boolean({ description: 'add and remove packages where an upgrade needs it' }),
     'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),

@@ -4,11 +4,11 @@ import { renderVerified } from '../render/verified.js';
 import { verifyInstalled, type Verification } from '../workflows/root.js';
 
 export default class Verify extends GtpkgCommand<typeof Verify, Verification> {
+  static override usage = 'verify [PKG...]';
   static override summary =
     'Compare installed files with the signed manifests. Exit status 5 when one differs.';
   static override examples = ['<%= config.bin %> verify', '<%= config.bin %> verify hello'];
   static override strict = false;
-  static override usage = ['verify [PKG...]'];
 
   protected async work({ context, words }: Call<typeof Verify>): Promise<Verification> {
     return verifyInstalled(context, words);

@@ -1,16 +1,13 @@
 /**
  * A failure as a person reads it (stderr), or as a program does (`--json`, stdout).
  */
-import pc from 'picocolors';
+import { err } from './colors.js';
 import { EXIT, GtpkgError, printable, systemCode } from '../../model/index.js';
 import { DISK_HINTS, systemFailure } from '../files.js';
 
 interface OclifError extends Error {
   readonly oclif?: { readonly exit?: number };
   readonly code?: string;
-  /** of NonExistentFlagsError: what was typed, and what there is */
-  readonly flags?: readonly string[];
-  readonly parse?: { readonly input?: { readonly flags?: Readonly<Record<string, unknown>> } };
 }
 
 function isUsage(error: unknown): error is OclifError {
@@ -21,18 +18,11 @@ function isUsage(error: unknown): error is OclifError {
   );
 }
 
-async function usageHint({ flags = [], parse }: OclifError): Promise<string> {
-  const known = Object.keys(parse?.input?.flags ?? {});
-  if (flags[0] !== undefined && known.length > 0) {
-    const { nearestFlag } = await import('../not-found.js');
-    const meant = nearestFlag(flags[0], known);
-    if (meant !== undefined) return `Did you mean ${meant}?`;
-  }
-  return 'gtpkg COMMAND --help shows what the command takes.';
-}
+/** 128 and the number of SIGINT, as a shell reports it. */
+const INTERRUPTED = 130;
 
-/** Failures of the parser, of the system and the unforeseen, in the one shape that is printed. */
-export async function asGtpkgError(error: unknown): Promise<GtpkgError> {
+/** Failures of oclif, of the system and the unforeseen, in the one shape that is printed. */
+export function asGtpkgError(error: unknown): GtpkgError {
   if (error instanceof GtpkgError) return error;
   if (isUsage(error)) {
     const lines = error.message.split('\n').map((line) => line.trim());
@@ -41,7 +31,7 @@ export async function asGtpkgError(error: unknown): Promise<GtpkgError> {
         line !== '' && line !== 'See more help with --help' && line !== 'The following errors occurred:',
     );
     return new GtpkgError('USAGE', told.join('; ') || 'the command line is wrong', {
-      hint: await usageHint(error),
+      hint: 'gtpkg help shows all commands.',
       cause: error,
     });
   }
@@ -78,17 +68,22 @@ function pathOf(error: unknown): string {
  * Prints a failure once, and gives the exit status that `docs/cli/README.md` promises for it. Exits asked for by the parser
  * (`--help`) print nothing.
  */
-export async function reportFailure(error: unknown, json: boolean): Promise<number> {
+export function reportFailure(error: unknown, json: boolean): number {
   if (error instanceof Error && (error as OclifError).code === 'EEXIT')
     return (error as OclifError).oclif?.exit ?? 0;
-  const failure = withHint(await asGtpkgError(error));
+  // ^C at a question
+  if (error instanceof Error && error.name === 'ExitPromptError') {
+    process.stderr.write('Interrupted; nothing was changed.\n');
+    return INTERRUPTED;
+  }
+  const failure = withHint(asGtpkgError(error));
   if (process.env['GTPKG_DEBUG'] !== undefined) process.stderr.write(`${inspectStack(failure)}\n`);
   if (json) {
     process.stdout.write(`${JSON.stringify({ error: failure })}\n`);
     return failure.exit;
   }
-  process.stderr.write(`${pc.red(`error[${failure.code}]`)}: ${printable(failure.message)}\n`);
-  if (failure.hint !== undefined) process.stderr.write(`  ${pc.dim('next:')} ${printable(failure.hint)}\n`);
+  process.stderr.write(`${err.red(`error[${failure.code}]`)}: ${printable(failure.message)}\n`);
+  if (failure.hint !== undefined) process.stderr.write(`  ${err.dim('next:')} ${printable(failure.hint)}\n`);
   return failure.exit;
 }
 

@@ -1,65 +1,109 @@
 /** A plan before it is carried out, and what came of it. */
-import pc from 'picocolors';
-import { printable } from '../../model/index.js';
+import { printable } from '../../model/bytes.js';
 import type { Change, PlannedStep } from '../workflows/change.js';
-import { count, size } from './table.js';
+import { out, type Colors } from './colors.js';
+import { count, pad, size } from './table.js';
+import { width } from './width.js';
 
-const HEADINGS: readonly (readonly [PlannedStep['kind'], string])[] = [
-  ['install', 'To install'],
-  ['upgrade', 'To upgrade'],
-  ['downgrade', 'To downgrade'],
-  ['reinstall', 'To reinstall'],
-  ['remove', 'To remove'],
+const KINDS: readonly (readonly [PlannedStep['kind'], string, string])[] = [
+  ['install', 'To install', 'installed'],
+  ['upgrade', 'To upgrade', 'upgraded'],
+  ['downgrade', 'To downgrade', 'downgraded'],
+  ['reinstall', 'To reinstall', 'reinstalled'],
+  ['remove', 'To remove', 'removed'],
 ];
 
-function line(step: PlannedStep): string {
-  const versions =
-    step.from !== null && step.to !== null ? `${step.from} → ${step.to}` : (step.to ?? step.from ?? '');
-  const reason = step.reason === '' ? '' : pc.dim(`  ${step.reason}`);
-  return `  ${step.name} ${versions}${reason}`;
+/** Rows of cells, indented, all columns but the last aligned; the last is said quietly. */
+function rows(cells: readonly (readonly [string, string, string])[], colors: Colors): string[] {
+  const safe = cells.map((row) => row.map(printable));
+  const widest = [0, 1].map((column) => Math.max(0, ...safe.map((row) => width(row[column] ?? ''))));
+  return safe.map(([name = '', version = '', why = '']) =>
+    `  ${pad(name, widest[0] ?? 0)}  ${pad(version, widest[1] ?? 0)}  ${colors.dim(why)}`.trimEnd(),
+  );
+}
+
+function versions({ from, to }: PlannedStep): string {
+  return from !== null && to !== null ? `${from} → ${to}` : (to ?? from ?? '');
+}
+
+// "1.1 is newer than 1.0" says no more than "1.0 → 1.1"
+function why({ kind, from, to, reason }: PlannedStep): string {
+  return kind === 'upgrade' && reason === `${to} is newer than ${from}` ? '' : reason;
+}
+
+function heldBack({ heldBack: held }: Change, colors: Colors): string[] {
+  if (held.length === 0) return [];
+  const byHand = held.filter((each) => each.held).map((each) => each.name);
+  return [
+    colors.bold(`Held back (${held.length}):`),
+    ...rows(
+      held.map((each) => [each.name, each.installed, each.reason]),
+      colors,
+    ),
+    ...(byHand.length === 0 ? [] : [`gtpkg unhold ${byHand.join(' ')} lets go of what is held.`]),
+  ];
 }
 
 /** The plan as a person wants to see it before saying yes. */
-export function renderPlan(change: Change): string {
-  const out: string[] = [];
-  for (const [kind, heading] of HEADINGS) {
+export function renderPlan(change: Change, colors: Colors = out): string {
+  const lines: string[] = [];
+  for (const [kind, heading] of KINDS) {
     const steps = change.steps.filter((step) => step.kind === kind);
-    if (steps.length > 0) out.push(pc.bold(`${heading} (${steps.length}):`), ...steps.map(line));
-  }
-  if (change.heldBack.length > 0) {
-    out.push(
-      pc.bold(`Held back (${change.heldBack.length}):`),
-      ...change.heldBack.map(
-        (each) => `  ${each.name}${each.reason === '' ? '' : pc.dim(`  ${each.reason}`)}`,
+    if (steps.length === 0) continue;
+    lines.push(colors.bold(`${heading} (${steps.length}):`));
+    lines.push(
+      ...rows(
+        steps.map((step) => [step.name, versions(step), why(step)]),
+        colors,
       ),
     );
   }
+  lines.push(...heldBack(change, colors));
   if (change.autoremovable.length > 0) {
-    out.push(`No longer needed: ${change.autoremovable.join(', ')}. gtpkg autoremove takes them away.`);
+    const names = change.autoremovable;
+    lines.push(
+      `No longer needed: ${names.join(', ')}. gtpkg autoremove takes ${names.length === 1 ? 'it' : 'them'} away.`,
+    );
   }
   if (change.steps.length > 0) {
     const space =
       change.sizeChange >= 0
         ? `${size(change.sizeChange)} more on disk`
         : `${size(-change.sizeChange)} freed on disk`;
-    out.push(`${size(change.downloadSize)} to fetch, ${space}.`);
+    lines.push(`${size(change.downloadSize)} to fetch, ${space}.`);
   }
-  return printable(out.join('\n'));
+  return lines.join('\n');
+}
+
+// What was asked for and is there already; who asked for it is remembered.
+function standing({ already, dryRun, transaction }: Change): string[] {
+  return already.map(({ name, version, marked }) =>
+    marked
+      ? `${name} ${version} is installed already; it ${dryRun ? 'would be' : 'is'} marked as asked for${transaction === null ? '' : ' now'}.`
+      : `${name} ${version} is installed already.`,
+  );
 }
 
 /** The last words of install, upgrade, remove, autoremove. */
 export function renderChange(change: Change): string {
+  const said = standing(change);
   if (change.steps.length === 0) {
-    const rest = renderPlan(change);
-    return rest === '' ? 'Nothing to do.' : `${rest}\nNothing to do.`;
+    const plan = renderPlan(change);
+    if (!change.rootExists)
+      return [...said, `Nothing to do: nothing was ever installed in ${printable(change.root)}.`].join('\n');
+    if (change.purged.length > 0)
+      said.push(
+        `${change.dryRun ? 'Would remove' : 'Removed'} the conffiles of ${change.purged.join(', ')}.`,
+      );
+    return [...said, ...(plan === '' ? [] : [plan]), ...(said.length === 0 ? ['Nothing to do.'] : [])].join(
+      '\n',
+    );
   }
-  if (change.dryRun) return `${renderPlan(change)}\nNothing was changed (--dry-run).`;
+  if (change.dryRun) return [...said, renderPlan(change), 'Nothing was changed (--dry-run).'].join('\n');
   if (change.transaction === null) return 'Nothing was changed.';
-  const put = change.steps.filter((step) => step.kind !== 'remove').length;
-  const gone = change.steps.length - put;
-  const parts = [
-    put > 0 ? `${count(put, 'package')} installed` : '',
-    gone > 0 ? `${count(gone, 'package')} removed` : '',
-  ].filter((part) => part !== '');
-  return `Done: ${parts.join(', ')}. Transaction ${change.transaction}.`;
+  const done = KINDS.flatMap(([kind, , participle]) => {
+    const n = change.steps.filter((step) => step.kind === kind).length;
+    return n === 0 ? [] : [`${count(n, 'package')} ${participle}`];
+  });
+  return [...said, `Done: ${done.join(', ')}. Transaction ${change.transaction}.`].join('\n');
 }

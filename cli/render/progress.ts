@@ -1,131 +1,173 @@
 /**
  * Draws progress events on stderr: bars on a terminal, nothing but notes and warnings elsewhere,
  * JSON lines when `--json` was given together with GTPKG_EVENTS=1.
+ *
+ * Bars are the last lines of the screen; notes are written above them. The cursor stays visible and nothing of the
+ * terminal is changed, so that a process which is killed leaves no trace but its last line.
  */
-import pc from 'picocolors';
-import { printable, type ProgressEvent, type Report } from '../../model/index.js';
-import { size } from './table.js';
+import { printable } from '../../model/bytes.js';
+import type { ProgressEvent, Report } from '../../model/events.js';
+import { err } from './colors.js';
+import { pad, size } from './table.js';
+import { cut, width } from './width.js';
 
 /** A reporter and the end of its drawing. */
 export interface Drawing {
   readonly report: Report;
+  /** text of gtpkg's own for people, coloured perhaps; what is from outside in it was made harmless */
+  say(text: string): void;
   /** takes the bars off the screen; safe to call twice */
   close(): void;
 }
 
-interface Bar {
-  update(value: number, payload: object): void;
-  setTotal(total: number): void;
-  stop(): void;
+/** Where bars are drawn. */
+export interface Screen {
+  readonly columns?: number;
+  write(text: string): unknown;
 }
 
-function plain(event: ProgressEvent): void {
-  if (event.kind === 'note') process.stderr.write(`${printable(event.text)}\n`);
-  else if (event.kind === 'warning')
-    process.stderr.write(`${pc.yellow('warning')}: ${printable(event.text)}\n`);
+/** ms between two drawings; also what a step must last to get a bar. */
+const PACE = 100;
+/** ms over which the rate is taken */
+const WINDOW = 4000;
+/** bars shown at once */
+const MOST = 4;
+const BAR = 24;
+
+interface Bar {
+  readonly label: string;
+  readonly unit: 'bytes' | 'items';
+  readonly started: number;
+  done: number;
+  total: number;
+  note: string;
+  /** times and what was done by then, the oldest first */
+  samples: (readonly [number, number])[];
 }
 
 /** What fits this process: its terminal, its flags. */
 export function draw(options: { readonly json: boolean }): Drawing {
+  const nothing = (): void => undefined;
   if (options.json) {
     const events = process.env['GTPKG_EVENTS'] === '1';
-    return {
-      report: (event) => (events ? void process.stderr.write(`${JSON.stringify(event)}\n`) : undefined),
-      close: () => undefined,
-    };
+    const report: Report = (event) => void process.stderr.write(`${JSON.stringify(event)}\n`);
+    return { report: events ? report : nothing, say: nothing, close: nothing };
   }
-  return process.stderr.isTTY ? drawBars() : { report: plain, close: () => undefined };
+  if (process.stderr.isTTY && process.env['TERM'] !== 'dumb') return new Bars(process.stderr);
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  return { report: (event) => told(event, say), say, close: nothing };
 }
 
-function drawBars(): Drawing {
-  type MultiBar = {
-    create(total: number, start: number, payload: object): Bar;
-    remove(bar: Bar): void;
-    stop(): void;
-    log(text: string): void;
-  };
-  let screen: Promise<MultiBar> | undefined;
-  let multi: MultiBar | undefined;
-  let closed = false;
-  const bars = new Map<
-    string,
-    { bar?: Bar; unit: 'bytes' | 'items'; done: number; total: number; label: string; note: string }
-  >();
-  const load = async (): Promise<MultiBar> => {
-    const { MultiBar: Multi } = (await import('cli-progress')).default;
-    multi = new Multi({
-      stream: process.stderr,
-      hideCursor: true,
-      clearOnComplete: true,
-      linewrap: false,
-      format: (_options, params, payload: { label: string; unit: string; note: string }) => {
-        const share = params.total > 0 ? Math.min(1, params.value / params.total) : 0;
-        const filled = Math.round(share * 24);
-        const amount =
-          payload.unit === 'bytes'
-            ? `${size(params.value)} / ${size(params.total)}`
-            : `${params.value} / ${params.total}`;
-        const eta = params.eta > 0 && Number.isFinite(params.eta) ? `  ${params.eta} s left` : '';
-        return `${payload.label.padEnd(12)} ${pc.green('━'.repeat(filled))}${pc.dim('━'.repeat(24 - filled))} ${amount}${eta} ${pc.dim(payload.note)}`;
-      },
-    }) as unknown as MultiBar;
-    return multi;
-  };
-  const report: Report = (event) => {
-    if (closed) return;
-    if (event.kind === 'note' || event.kind === 'warning') {
-      if (multi === undefined) plain(event);
-      else
-        multi.log(`${event.kind === 'warning' ? `${pc.yellow('warning')}: ` : ''}${printable(event.text)}\n`);
-      return;
-    }
+function told(event: ProgressEvent, say: (text: string) => void): void {
+  if (event.kind === 'note') say(printable(event.text));
+  else if (event.kind === 'warning') say(`${err.yellow('warning')}: ${printable(event.text)}`);
+}
+
+/** `4 s left`, `3 min left`. */
+function left(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds > 360_000) return '';
+  if (seconds < 90) return `${Math.ceil(seconds)} s left`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min left`;
+  return `${Math.round(seconds / 3600)} h left`;
+}
+
+/** One line for a bar, never longer than `columns`. */
+function line(bar: Bar, now: number, columns: number): string {
+  const { label, unit, done, total, note } = bar;
+  const show = (n: number): string => (unit === 'bytes' ? size(n) : String(n));
+  const [since, before] = bar.samples[0] ?? [now, done];
+  const rate = now - since >= 1000 ? ((done - before) / (now - since)) * 1000 : 0;
+  const details = [
+    total > 0 ? `${show(done)} of ${show(total)}` : show(done),
+    unit === 'bytes' && rate > 0 ? `${size(rate)}/s` : '',
+    rate > 0 && total > done ? left((total - done) / rate) : '',
+    note,
+  ].filter((text) => text !== '');
+  const head = pad(label, 11);
+  const room = (): number => columns - width(head) - 1 - width(details.join('  '));
+  while (details.length > 1 && room() < (total > 0 ? 10 : 0)) details.pop();
+  const length = Math.min(BAR, room() - 1);
+  if (total <= 0 || length < 4) return cut(`${head} ${details.join('  ')}`, columns);
+  const filled = Math.round(Math.min(1, done / total) * length);
+  return `${head} ${err.green('━'.repeat(filled))}${err.dim('━'.repeat(length - filled))} ${details.join('  ')}`;
+}
+
+/** Bars on a terminal. */
+export class Bars implements Drawing {
+  readonly #screen: Screen;
+  readonly #clock: () => number;
+  readonly #bars = new Map<string, Bar>();
+  #shown: readonly string[] = [];
+  #drawn = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @param clock - milliseconds that only grow */
+  constructor(screen: Screen, clock: () => number = () => performance.now()) {
+    this.#screen = screen;
+    this.#clock = clock;
+  }
+
+  readonly report: Report = (event) => {
+    if (event.kind === 'note' || event.kind === 'warning') return told(event, (text) => this.say(text));
+    if (this.#closed) return;
+    const now = this.#clock();
     if (event.kind === 'start') {
-      const state: {
-        bar?: Bar;
-        unit: 'bytes' | 'items';
-        done: number;
-        total: number;
-        label: string;
-        note: string;
-      } = {
-        unit: event.unit ?? 'items',
-        done: 0,
-        total: event.total ?? 0,
-        label: event.label,
-        note: '',
-      };
-      bars.set(event.id, state);
-      screen ??= load();
-      void screen.then((m) => {
-        if (!closed && bars.get(event.id) === state)
-          state.bar = m.create(state.total, state.done, {
-            label: state.label,
-            unit: state.unit,
-            note: state.note,
-          });
-      });
-      return;
+      const { id, label, total = 0, unit = 'items' } = event;
+      const bar: Bar = { label, unit, total, started: now, done: 0, note: '', samples: [[now, 0]] };
+      this.#bars.set(id, bar);
+      this.#timer ??= setInterval(() => this.#draw(), PACE).unref();
+    } else if (event.kind === 'end') this.#bars.delete(event.id);
+    else {
+      const bar = this.#bars.get(event.id);
+      if (bar === undefined) return;
+      bar.done = event.done;
+      bar.total = event.total ?? bar.total;
+      bar.note = printable(event.note ?? bar.note)
+        .replace(/\s+/g, ' ')
+        .slice(0, 40);
+      if (now - (bar.samples.at(-1)?.[0] ?? 0) >= WINDOW / 16) bar.samples.push([now, event.done]);
+      while (bar.samples.length > 2 && now - (bar.samples[1]?.[0] ?? now) > WINDOW) bar.samples.shift();
     }
-    const state = bars.get(event.id);
-    if (state === undefined) return;
-    if (event.kind === 'advance') {
-      state.done = event.done;
-      state.note = printable(event.note ?? '').slice(0, 40);
-      if (event.total !== undefined) {
-        state.total = event.total;
-        state.bar?.setTotal(event.total);
-      }
-      state.bar?.update(event.done, { note: state.note });
-    } else {
-      bars.delete(event.id);
-      if (state.bar !== undefined) multi?.remove(state.bar);
-    }
+    // a step that does not wait never lets the timer run
+    if (now - this.#drawn >= PACE) this.#draw();
   };
-  return {
-    report,
-    close: () => {
-      closed = true;
-      multi?.stop();
-    },
-  };
+
+  say(text: string): void {
+    this.#clear();
+    this.#screen.write(`${text}\n`);
+    if (!this.#closed) this.#draw();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#clear();
+  }
+
+  #clear(): void {
+    if (this.#shown.length === 0) return;
+    this.#screen.write(`${this.#top()}\x1b[J`);
+    this.#shown = [];
+  }
+
+  // back to where the first bar starts; the cursor stands at the end of the last one
+  #top(): string {
+    return this.#shown.length > 1 ? `\r\x1b[${this.#shown.length - 1}A` : '\r';
+  }
+
+  #draw(): void {
+    const now = this.#clock();
+    this.#drawn = now;
+    const lines = [...this.#bars.values()]
+      .filter((bar) => now - bar.started >= PACE)
+      .slice(-MOST)
+      // the last column stays free: a terminal may wrap what is written there
+      .map((bar) => line(bar, now, Math.max(20, (this.#screen.columns ?? 80) - 1)));
+    if (lines.length === this.#shown.length && lines.every((text, i) => text === this.#shown[i])) return;
+    if (lines.length === 0) return this.#clear();
+    const start = this.#shown.length === 0 ? '' : this.#top();
+    this.#screen.write(`${start}${lines.map((text) => `${text}\x1b[K`).join('\n')}\x1b[J`);
+    this.#shown = lines;
+  }
 }

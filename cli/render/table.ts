@@ -1,57 +1,69 @@
 /**
- * Tables that fit the terminal: columns as wide as their widest cell, the last one cut where the line ends.
+ * Tables that fit the terminal, name-and-value pairs, sizes and counts.
  */
-import stringWidth from 'string-width';
-import pc from 'picocolors';
-import { printable } from '../../model/index.js';
+import { printable } from '../../model/bytes.js';
+import { out } from './colors.js';
+import { cut, width } from './width.js';
+
+/** Columns are not made narrower than this. */
+const NARROWEST = 6;
 
 /** Columns of the terminal, unlimited when stdout is none (a file, a pipe). */
 export function terminalWidth(): number {
   return process.stdout.isTTY ? (process.stdout.columns ?? 80) : Number.POSITIVE_INFINITY;
 }
 
-function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
-  let out = '';
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (stringWidth(out + segment) > width - 1) return `${out}…`;
-    out += segment;
-  }
-  return out;
+// The widest columns give way until the line fits; all that are wider than the limit found become equally wide.
+function fit(widths: readonly number[], total: number): number[] {
+  const room = total - 2 * (widths.length - 1);
+  const limited = (limit: number): number[] => widths.map((each) => Math.min(each, limit));
+  let limit = Math.max(0, ...widths);
+  while (limit > NARROWEST && limited(limit).reduce((sum, each) => sum + each, 0) > room) limit--;
+  return limited(limit);
 }
 
 /**
  * Rows under a heading. Cells come from outside: they are made harmless here.
  * @param heading - column names
  * @param rows - one array a row, as long as the heading
+ * @param total - columns of the terminal
  */
-export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  total = terminalWidth(),
+): string {
   const cells = rows.map((row) => row.map((cell) => printable(cell).replace(/\s+/g, ' ')));
-  const widths = heading.map((name, column) =>
-    Math.max(stringWidth(name), ...cells.map((row) => stringWidth(row[column] ?? ''))),
+  const natural = heading.map((name, column) =>
+    cells.reduce((most, row) => Math.max(most, width(row[column] ?? '')), width(name)),
   );
-  const total = terminalWidth();
-  const line = (row: readonly string[], paint: (text: string) => string): string => {
-    let left = total;
-    const parts = row.map((cell, column) => {
-      const last = column === row.length - 1;
-      const text = cut(cell, Math.max(1, left));
-      left -= (widths[column] ?? 0) + 2;
-      return last ? text : text + ' '.repeat(Math.max(0, (widths[column] ?? 0) - stringWidth(text)));
-    });
-    return paint(parts.join('  ').trimEnd());
-  };
-  return [line(heading, pc.bold), ...cells.map((row) => line(row, String))].join('\n');
+  const widths = total === Number.POSITIVE_INFINITY ? natural : fit(natural, total);
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => pad(cut(cell, widths[column] ?? 0), widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [out.bold(line(heading)), ...cells.map(line)].join('\n');
 }
 
-/** Name and value pairs, one a line, values aligned. */
+/** The text with blanks up to so many columns. */
+export function pad(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - width(text)));
+}
+
+/** Text from outside that must stay on its line. */
+export function oneLine(text: string): string {
+  return printable(text).replace(/\n/g, '\\n').replace(/\t/g, '\\t');
+}
+
+/** Name and value pairs, one a line, values aligned. What is undefined or empty is left out. */
 export function facts(pairs: readonly (readonly [string, string | undefined])[]): string {
   const shown = pairs.filter(
     (pair): pair is readonly [string, string] => pair[1] !== undefined && pair[1] !== '',
   );
-  const width = Math.max(0, ...shown.map(([name]) => name.length));
+  const widest = Math.max(0, ...shown.map(([name]) => name.length));
   return shown
-    .map(([name, value]) => `${pc.dim(`${name}:`.padEnd(width + 1))} ${printable(value)}`)
+    .map(([name, value]) => `${out.dim(`${name}:`.padEnd(widest + 1))} ${oneLine(value)}`)
     .join('\n');
 }
 

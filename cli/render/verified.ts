@@ -1,11 +1,11 @@
 /** What verify prints: one line a difference. */
-import { printable } from '../../model/index.js';
 import type { Verification } from '../workflows/root.js';
-import { count } from './table.js';
+import { count, oneLine } from './table.js';
 
-export function renderVerified({ differences, packages, ok }: Verification): string {
+export function renderVerified({ root, differences, packages, ok }: Verification): string {
+  if (packages === 0) return `Nothing is installed in ${oneLine(root)}.`;
   const lines = differences.map((each) =>
-    printable(
+    oneLine(
       `${each.package}: /${each.path}: ${each.kind === 'missing' ? 'missing' : `${each.kind} is ${each.actual}, signed is ${each.expected}`}${each.conffile ? ' (conffile, yours to change)' : ''}`,
     ),
   );

@@ -15,10 +15,12 @@ import type { TransactionStep } from '../../installer/plan.js';
 import type { Explanation, Plan, Request, Step, Target } from '../../resolver/index.js';
 import type { Context } from '../context.js';
 import { confirm, isInteractive } from '../prompt.js';
+import { err } from '../render/colors.js';
 import { renderPlan } from '../render/plan.js';
 import { OfferedUniverse, openSources, type OfferedCandidate, type OpenSource } from './offers.js';
 import { fetchCores, missingBytes, requireFresh, verifyReleases, type WantedRelease } from './releases.js';
-import { notFound, parseWanted, someWords } from './versions.js';
+import { rootIsThere } from './root.js';
+import { notFound, notInstalled, offeredHint, parseWanted, someWords } from './versions.js';
 
 /** What the user asked for. */
 export type ChangeRequest =
@@ -51,9 +53,23 @@ export interface PlannedStep {
 
 /** The plan and what came of it. */
 export interface Change {
+  readonly root: string;
+  /** false: nothing was ever installed there, and nothing is now */
+  readonly rootExists: boolean;
   readonly dryRun: boolean;
   readonly steps: readonly PlannedStep[];
-  readonly heldBack: readonly { readonly name: string; readonly reason: string }[];
+  /** asked for, and there as it is wanted; `marked`: it was there only for others, and stays now for its own sake */
+  readonly already: readonly { readonly name: string; readonly version: string; readonly marked: boolean }[];
+  /** `held`: by gtpkg hold, and not by what the sources offer */
+  readonly heldBack: readonly {
+    readonly name: string;
+    readonly installed: string;
+    readonly available: string;
+    readonly held: boolean;
+    readonly reason: string;
+  }[];
+  /** removed earlier, of which the conffiles go now */
+  readonly purged: readonly string[];
   readonly autoremovable: readonly string[];
   /** bytes not held yet */
   readonly downloadSize: number;
@@ -76,10 +92,14 @@ export async function changeRoot(
   request: ChangeRequest,
   options: { readonly dryRun: boolean },
 ): Promise<Change> {
+  const there = await rootIsThere(context);
+  // a request that cannot be met makes no root
+  const first = there ? undefined : await decide(context, request);
+  if (first !== undefined && request.kind !== 'install')
+    return describe(context, first, { request, dryRun: options.dryRun, rootExists: false, downloadSize: 0 });
   const { openRoot } = await import('../../installer/root.js');
-  const create = request.kind === 'install' && !options.dryRun;
   const root = await openRoot(context.settings.root, {
-    create,
+    create: !options.dryRun && request.kind === 'install',
     lock: options.dryRun ? 'none' : 'exclusive',
     report: context.report,
   });
@@ -91,21 +111,20 @@ export async function changeRoot(
       context,
       wanted.map((each) => each.source),
     );
-    const download =
+    const downloadSize =
       plan.steps.length === 0
         ? 0
         : await missingBytes(
             context,
             wanted.map((each) => each.pin.core),
           );
-    const change = describe(plan, options.dryRun, download);
-    if (options.dryRun) return change;
-    const purged = leftovers(request, decision.status);
-    if (plan.steps.length + plan.marks.length + purged.length === 0) return change;
+    const { dryRun } = options;
+    const change = describe(context, decision, { request, dryRun, rootExists: true, downloadSize });
+    if (dryRun) return change;
+    if (plan.steps.length + plan.marks.length + change.purged.length === 0) return change;
     for (const { name, field, relation } of plan.unmet)
       context.report({ kind: 'warning', text: `${name}: ${field} ${relation} is not met` });
-    if (!context.settings.json && plan.steps.length > 0)
-      context.report({ kind: 'note', text: renderPlan(change) });
+    if (plan.steps.length > 0) context.say(renderPlan(change, err));
     if (!(await agreed(context, request, plan))) return change;
     await fetchCores(context, wanted);
     const releases = await verifyReleases(context, wanted);
@@ -114,7 +133,7 @@ export async function changeRoot(
     const result = await runTransaction(root, {
       steps: [
         ...plan.steps.map((step) => transactionStep(step, byPin, 'purge' in request && request.purge)),
-        ...purged.map((name) => ({ kind: 'remove' as const, name, purge: true })),
+        ...change.purged.map((name) => ({ kind: 'remove' as const, name, purge: true })),
         ...plan.marks.map(({ name, manual }) => ({ kind: 'mark' as const, name, auto: !manual })),
       ],
       command: context.command,
@@ -148,7 +167,7 @@ async function decide(context: Context, request: ChangeRequest): Promise<Decisio
         manual: !each.auto,
         held: each.held,
       })),
-    request: await resolverRequest(request, universe, status),
+    request: await resolverRequest(context, request, universe, status),
     architecture: context.architecture,
   });
   if (resolution.kind === 'conflict') throw noSolution(resolution.explanation);
@@ -179,27 +198,23 @@ function installedCandidate(each: InstalledPackage, universe: OfferedUniverse): 
 }
 
 async function resolverRequest(
+  context: Context,
   request: ChangeRequest,
   universe: OfferedUniverse,
   status: readonly InstalledPackage[],
 ): Promise<Request> {
   if (request.kind === 'autoremove') return { kind: 'autoremove', purge: request.purge };
   const installed = new Set(status.filter((each) => each.state === 'installed').map((each) => each.name));
-  const mustBeInstalled = (name: string): string => {
-    if (!installed.has(name))
-      throw new GtpkgError('NOT_INSTALLED', `${name} is not installed`, {
-        hint: 'gtpkg list shows what is.',
-        data: { name },
-      });
-    return name;
+  const mustBeInstalled = async (names: readonly string[]): Promise<readonly string[]> => {
+    for (const name of names)
+      if (!installed.has(name)) throw await notInstalled(name, installed, context.settings.root);
+    return names;
   };
   if (request.kind === 'remove') {
     const left = new Set(leftovers(request, status));
     return {
       kind: 'remove',
-      names: someWords(request.words, 'package')
-        .filter((word) => !left.has(word))
-        .map(mustBeInstalled),
+      names: await mustBeInstalled(someWords(request.words, 'package').filter((word) => !left.has(word))),
       purge: request.purge,
     };
   }
@@ -209,7 +224,7 @@ async function resolverRequest(
       full: request.full,
       recommends: request.recommends,
       dependencies: request.dependencies,
-      ...(request.words.length === 0 ? {} : { names: request.words.map(mustBeInstalled) }),
+      ...(request.words.length === 0 ? {} : { names: await mustBeInstalled(request.words) }),
     };
   }
   const targets: Target[] = [];
@@ -226,7 +241,7 @@ async function resolverRequest(
     );
     if (fitting.length === 0 && (offered.length > 0 || wanted.version !== undefined)) {
       throw new GtpkgError('VERSION_NOT_FOUND', `${wanted.name} is not offered as ${word}`, {
-        hint: `Offered: ${[...new Set(offered.map((each) => each.version))].join(', ')}.`,
+        hint: offeredHint(offered),
         data: { name: wanted.name },
       });
     }
@@ -256,8 +271,21 @@ function wantedReleases(plan: Plan, sources: readonly OpenSource[]): WantedRelea
   });
 }
 
-function describe(plan: Plan, dryRun: boolean, downloadSize: number): Change {
+function describe(
+  context: Context,
+  { plan, status }: Decision,
+  options: {
+    readonly request: ChangeRequest;
+    readonly dryRun: boolean;
+    readonly rootExists: boolean;
+    readonly downloadSize: number;
+  },
+): Change {
+  const { request, dryRun, rootExists, downloadSize } = options;
+  const byName = new Map(status.map((each) => [each.name, each]));
   return {
+    root: context.settings.root,
+    rootExists,
     dryRun,
     steps: plan.steps.map((step) => ({
       kind: step.kind,
@@ -268,13 +296,38 @@ function describe(plan: Plan, dryRun: boolean, downloadSize: number): Change {
       auto: !step.manual,
       reason: step.reason,
     })),
-    heldBack: plan.heldBack.map(({ name, reason }) => ({ name, reason })),
+    already: alreadyThere(request, plan, byName),
+    heldBack: plan.heldBack.map(({ name, installed, available, reason }) => ({
+      name,
+      installed: installed.version,
+      available: available.version,
+      held: byName.get(name)?.held === true,
+      reason,
+    })),
+    purged: leftovers(request, status),
     autoremovable: [...plan.autoremovable],
     downloadSize,
     sizeChange: plan.sizeChange * 1024,
     transaction: null,
     notes: [],
   };
+}
+
+function alreadyThere(
+  request: ChangeRequest,
+  plan: Plan,
+  status: ReadonlyMap<string, InstalledPackage>,
+): Change['already'] {
+  if (request.kind !== 'install') return [];
+  const changing = new Set([...plan.steps, ...plan.heldBack].map((each) => each.name));
+  const marked = new Set(plan.marks.map((each) => each.name));
+  const names = new Set(request.words.map((word) => parseWanted(word).name));
+  return [...names].flatMap((name) => {
+    const installed = status.get(name);
+    return installed?.state !== 'installed' || changing.has(name)
+      ? []
+      : [{ name, version: installed.version, marked: marked.has(name) }];
+  });
 }
 
 // As apt does: ask when more happens than was typed. Where nobody can be asked, the command line is the answer.

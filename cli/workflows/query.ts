@@ -4,7 +4,7 @@ import { readStatus, type InstalledPackage } from '../../installer/status.js';
 import type { Context } from '../context.js';
 import { installedNames } from './root.js';
 import { OfferedUniverse, openSources, type OfferedCandidate } from './offers.js';
-import { notFound, parseWanted, someWords } from './versions.js';
+import { notFound, offeredHint, parseWanted, someWords } from './versions.js';
 
 /** A line of search. */
 export interface SearchHit {
@@ -15,6 +15,13 @@ export interface SearchHit {
   readonly installed: boolean;
 }
 
+/** What search found. */
+export interface SearchResult {
+  readonly hits: readonly SearchHit[];
+  /** how many sources were looked through */
+  readonly sources: number;
+}
+
 /** A line of list. */
 export interface ListedPackage {
   readonly name: string;
@@ -23,6 +30,13 @@ export interface ListedPackage {
   readonly source: string;
   readonly state: string;
   readonly summary: string;
+}
+
+/** What list found. */
+export interface Listing {
+  readonly which: 'installed' | 'upgradable' | 'all';
+  readonly root: string;
+  readonly packages: readonly ListedPackage[];
 }
 
 /** What show knows of one release. */
@@ -58,12 +72,13 @@ function newest(candidates: readonly OfferedCandidate[], architecture: string): 
 }
 
 /** All words must match; the best hits first. */
-export async function searchPackages(context: Context, words: readonly string[]): Promise<SearchHit[]> {
+export async function searchPackages(context: Context, words: readonly string[]): Promise<SearchResult> {
   someWords(words, 'word to search for');
   const installed = await installedByName(context);
   const hits: SearchHit[] = [];
   const seen = new Set<string>();
-  for (const { source, query } of await openSources(context)) {
+  const sources = await openSources(context);
+  for (const { source, query } of sources) {
     for (const hit of query.search(words)) {
       const id = `${hit.name} ${hit.version} ${source.name}`;
       if (seen.has(id)) continue;
@@ -77,7 +92,7 @@ export async function searchPackages(context: Context, words: readonly string[])
       });
     }
   }
-  return hits;
+  return { hits, sources: sources.length };
 }
 
 /** All releases that the sources offer of a package, newest first, and the installed one. @throws GtpkgError PACKAGE_NOT_FOUND, VERSION_NOT_FOUND */
@@ -142,7 +157,8 @@ export async function showPackages(context: Context, word: string): Promise<Pack
   }
   if (out.length === 0) {
     throw new GtpkgError('VERSION_NOT_FOUND', `${wanted.name} is not offered as ${word}`, {
-      hint: `Offered: ${offered.map((each) => each.version).join(', ')}.`,
+      hint: offeredHint(offered),
+      data: { name: wanted.name },
     });
   }
   return out;
@@ -156,43 +172,37 @@ async function scriptsOf(context: Context, name: string): Promise<{ name: string
   }));
 }
 
-/** The rows of list, by name. */
-export async function listPackages(
-  context: Context,
-  which: 'installed' | 'upgradable' | 'all',
-): Promise<ListedPackage[]> {
+/** What is in the root, what has a newer version, or what the sources offer, by name. */
+export async function listPackages(context: Context, which: Listing['which']): Promise<Listing> {
+  const { root } = context.settings;
   const installed = await installedByName(context);
-  if (which === 'installed')
-    return [...installed.values()].map((each) => row(each, stateOf(each))).sort(byName);
+  if (which === 'installed') {
+    const packages = [...installed.values()].map((each) => row(each, stateOf(each))).sort(byName);
+    return { which, root, packages };
+  }
   const universe = new OfferedUniverse(await openSources(context));
   if (which === 'upgradable') {
-    return [...installed.values()]
-      .flatMap((each) => {
-        const best = newest(universe.versions(each.name), context.architecture);
-        return best !== undefined && compareVersions(best.version, each.version) > 0
-          ? [
-              {
-                ...row(each, `${each.version} installed${each.held ? ', held' : ''}`),
-                version: best.version,
-                source: best.source,
-                summary: best.offer.control.summary,
-              },
-            ]
-          : [];
-      })
-      .sort(byName);
+    const packages = [...installed.values()].flatMap((each) => {
+      const best = newest(universe.versions(each.name), context.architecture);
+      if (best === undefined || compareVersions(best.version, each.version) <= 0) return [];
+      const state = `${each.version} installed${each.held ? ', held' : ''}`;
+      const { version, source, offer } = best;
+      return [{ ...row(each, state), version, source, summary: offer.control.summary }];
+    });
+    return { which, root, packages: packages.sort(byName) };
   }
-  return [...universe.names()]
+  const packages = [...universe.names()]
     .flatMap((name) => universe.versions(name))
     .map((each) => ({
       name: each.name,
       version: each.version,
       architecture: each.architecture,
       source: each.source,
-      state: installed.get(each.name)?.version === each.version ? 'installed' : '',
+      state: installed.get(each.name)?.pin.core.key === each.offer.pin.core.key ? 'installed' : '',
       summary: each.offer.control.summary,
     }))
     .sort((a, b) => byName(a, b) || compareVersions(b.version, a.version));
+  return { which, root, packages };
 }
 
 function byName(a: ListedPackage, b: ListedPackage): number {
@@ -226,16 +236,21 @@ export async function filesOfPackage(
   return { name, files: filesOf(context.settings.root, name).map(({ path }) => `/${pathToText(path)}`) };
 }
 
-/** @throws GtpkgError FILE_NOT_FOUND when no installed package has the path */
+/**
+ * @param path - as it is below the root, or with the root before it
+ * @throws GtpkgError FILE_NOT_FOUND when no installed package has the path
+ */
 export async function ownersOf(
   context: Context,
   path: string,
 ): Promise<{ path: string; packages: string[] }> {
   const { ownerOf } = await import('../../installer/owns.js');
-  const packages = [...new Set(ownerOf(context.settings.root, path).map((each) => each.name))];
+  const { root } = context.settings;
+  const below = path.startsWith(`${root}/`) ? path.slice(root.length) : path;
+  const packages = [...new Set(ownerOf(root, below).map((each) => each.name))];
   if (packages.length === 0)
-    throw new GtpkgError('FILE_NOT_FOUND', `no installed package has ${path}`, {
+    throw new GtpkgError('FILE_NOT_FOUND', `no package installed in ${root} has ${below}`, {
       hint: 'Give the path as it is below the root, for example /usr/bin/hello.',
     });
-  return { path, packages };
+  return { path: below, packages };
 }

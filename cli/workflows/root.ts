@@ -1,7 +1,10 @@
 /** Looking at a root and keeping it in order: verify, history, recover, marks. */
-import { GtpkgError, pathToText } from '../../model/index.js';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToText } from '../../model/bytes.js';
+import type { HistoryPin } from '../../installer/history.js';
 import type { Context } from '../context.js';
-import { someWords } from './versions.js';
+import { notInstalled, someWords } from './versions.js';
 
 /** One path that is not as signed. */
 export interface Difference {
@@ -16,6 +19,7 @@ export interface Difference {
 
 /** What verify found. Modified conffiles are shown but are no fault. */
 export interface Verification {
+  readonly root: string;
   readonly ok: boolean;
   readonly packages: number;
   readonly differences: readonly Difference[];
@@ -32,10 +36,37 @@ export interface HistoryEntry {
     readonly action: string;
     readonly from: string | null;
     readonly to: string | null;
+    /** of a mark: what was set; one of held, free, automatic, manual, or both of two */
+    readonly marks: readonly string[];
   }[];
 }
 
-/** Names that must be installed. @throws GtpkgError NOT_INSTALLED */
+/** What became of what a killed transaction left. */
+export interface Recovered {
+  readonly root: string;
+  readonly dryRun: boolean;
+  /** something was half done; with `dryRun` it still is */
+  readonly recovered: boolean;
+  /** null where nothing was half done, or was looked at only */
+  readonly outcome: 'finished' | 'undone' | null;
+}
+
+/** What hold, unhold and mark did. */
+export interface Marked {
+  readonly dryRun: boolean;
+  readonly packages: readonly string[];
+  /** those of them that were marked otherwise before */
+  readonly changed: readonly string[];
+}
+
+/** Whether gtpkg ever worked in the root. */
+export async function rootIsThere(context: Context): Promise<boolean> {
+  const { statePaths } = await import('../../installer/state.js');
+  const root = context.settings.root;
+  return existsSync(join(root, statePaths(root).format));
+}
+
+/** Names that must be installed; without any, all that are. @throws GtpkgError NOT_INSTALLED */
 export async function installedNames(context: Context, words: readonly string[]): Promise<string[]> {
   const { readStatus } = await import('../../installer/status.js');
   const installed = new Set(
@@ -43,31 +74,34 @@ export async function installedNames(context: Context, words: readonly string[])
       .filter((each) => each.state === 'installed')
       .map((each) => each.name),
   );
-  for (const word of words) {
-    if (!installed.has(word))
-      throw new GtpkgError('NOT_INSTALLED', `${word} is not installed in ${context.settings.root}`, {
-        hint: 'gtpkg list shows what is.',
-      });
-  }
-  return words.length === 0 ? [...installed].sort() : [...words];
+  for (const word of words)
+    if (!installed.has(word)) throw await notInstalled(word, installed, context.settings.root);
+  return words.length === 0 ? [...installed].sort() : [...new Set(words)];
 }
 
 /** Compares with the signed manifests. @throws GtpkgError NOT_INSTALLED */
 export async function verifyInstalled(context: Context, words: readonly string[]): Promise<Verification> {
+  const { root } = context.settings;
   const names = await installedNames(context, words);
   const { verifyRoot } = await import('../../installer/verify.js');
   const differences: Difference[] = [];
-  for await (const { package: name, path, kind, expected, actual, conffile } of verifyRoot(
-    context.settings.root,
-    names,
-    context.report,
-  )) {
+  for await (const found of verifyRoot(root, names, context.report)) {
+    const { package: name, path, kind, expected, actual, conffile } = found;
     differences.push({ package: name, path: pathToText(path), kind, expected, actual, conffile });
   }
-  return { ok: differences.every((each) => each.conffile), packages: names.length, differences };
+  return { root, ok: differences.every((each) => each.conffile), packages: names.length, differences };
 }
 
-/** Newest first. */
+// What a mark changed, in the words of the command line.
+function marksSet(from: HistoryPin | null, to: HistoryPin | null): string[] {
+  if (from === null || to === null) return [];
+  return [
+    ...(from.held === to.held ? [] : [to.held ? 'held' : 'free']),
+    ...(from.auto === to.auto ? [] : [to.auto ? 'automatic' : 'manual']),
+  ];
+}
+
+/** Newest first; nothing where there is no root. */
 export async function historyOf(context: Context): Promise<HistoryEntry[]> {
   const { readHistory } = await import('../../installer/history.js');
   return readHistory(context.settings.root)
@@ -81,39 +115,55 @@ export async function historyOf(context: Context): Promise<HistoryEntry[]> {
         action,
         from: from?.version ?? null,
         to: to?.state === 'installed' ? to.version : null,
+        marks: action === 'mark' ? marksSet(from, to) : [],
       })),
     }))
     .reverse();
 }
 
-/** Opening a root for a change recovers it; that is all. */
-export async function recoverRoot(context: Context): Promise<{ recovered: boolean }> {
+/** Opening a root for a change recovers it; that is all. Where there is no root nothing was half done. */
+export async function recoverRoot(context: Context, dryRun: boolean): Promise<Recovered> {
+  const { root } = context.settings;
+  const nothing = { root, dryRun, recovered: false, outcome: null };
+  if (!(await rootIsThere(context))) return nothing;
+  if (dryRun) {
+    const { statePaths } = await import('../../installer/state.js');
+    return { ...nothing, recovered: existsSync(join(root, statePaths(root).journal)) };
+  }
   const { openRoot } = await import('../../installer/root.js');
-  const root = await openRoot(context.settings.root, { lock: 'exclusive', report: context.report });
-  root.close();
-  return { recovered: root.recovered !== undefined };
+  const opened = await openRoot(root, { lock: 'exclusive', report: context.report });
+  opened.close();
+  const outcome = opened.recovered?.outcome;
+  if (outcome === undefined) return nothing;
+  return { root, dryRun, recovered: true, outcome: outcome === 'finished' ? 'finished' : 'undone' };
 }
 
 /** Sets marks. @throws GtpkgError NOT_INSTALLED, ROOT_BUSY */
 export async function markPackages(
   context: Context,
   words: readonly string[],
-  marks: { held?: boolean; auto?: boolean },
-): Promise<{ packages: string[] }> {
+  options: { readonly held?: boolean; readonly auto?: boolean; readonly dryRun: boolean },
+): Promise<Marked> {
+  const { dryRun, ...marks } = options;
+  const { root: directory } = context.settings;
   const packages = await installedNames(context, someWords(words, 'package'));
+  if (dryRun) {
+    const { readStatus } = await import('../../installer/status.js');
+    const status = readStatus(directory);
+    const changed = packages.filter((name) => {
+      const { held, auto } = status.get(name) ?? {};
+      return (marks.held ?? held) !== held || (marks.auto ?? auto) !== auto;
+    });
+    return { dryRun, packages, changed };
+  }
   const { openRoot } = await import('../../installer/root.js');
   const { setMarks } = await import('../../installer/marks.js');
-  const root = await openRoot(context.settings.root, { lock: 'exclusive', report: context.report });
+  const root = await openRoot(directory, { lock: 'exclusive', report: context.report });
   try {
-    await setMarks(root, {
-      names: packages,
-      ...marks,
-      command: context.command,
-      now: context.now,
-      report: context.report,
-    });
+    const { command, now, report } = context;
+    const changed = await setMarks(root, { names: packages, ...marks, command, now, report });
+    return { dryRun, packages, changed };
   } finally {
     root.close();
   }
-  return { packages };
 }

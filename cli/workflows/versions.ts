@@ -31,20 +31,21 @@ export function parseWanted(word: string): Wanted {
 
 /** At least one word. @throws GtpkgError USAGE */
 export function someWords(words: readonly string[], what: string): readonly string[] {
-  if (words.length === 0)
-    throw new GtpkgError('USAGE', `no ${what} is named`, {
-      hint: 'gtpkg COMMAND --help shows what the command takes.',
-    });
+  if (words.length === 0) throw new GtpkgError('USAGE', `no ${what} is named`);
   return words;
 }
 
-/** `PKG: did you mean …` from all names there are. */
-export async function notFound(word: string, names: Iterable<string>, where: string): Promise<GtpkgError> {
+async function nearest(word: string, names: readonly string[]): Promise<string | undefined> {
+  if (names.length === 0) return undefined;
   const { closest, distance } = await import('fastest-levenshtein');
+  const near = closest(word, [...names]);
+  return distance(word, near) <= Math.max(2, Math.floor(word.length / 3)) ? near : undefined;
+}
+
+/** There is no such package; the one that was meant, from all names there are. */
+export async function notFound(word: string, names: Iterable<string>, where: string): Promise<GtpkgError> {
   const all = [...names];
-  const near = all.length === 0 ? undefined : closest(word, all);
-  const meant =
-    near !== undefined && distance(word, near) <= Math.max(2, Math.floor(word.length / 3)) ? near : undefined;
+  const meant = await nearest(word, all);
   return new GtpkgError('PACKAGE_NOT_FOUND', `there is no package "${word}" ${where}`, {
     hint:
       all.length === 0
@@ -54,4 +55,27 @@ export async function notFound(word: string, names: Iterable<string>, where: str
           : `Did you mean ${meant}?`,
     data: { name: word, suggestion: meant ?? null },
   });
+}
+
+/** It is not in the root; the one that was meant, from what is. */
+export async function notInstalled(
+  name: string,
+  installed: Iterable<string>,
+  root: string,
+): Promise<GtpkgError> {
+  const meant = await nearest(name, [...installed]);
+  return new GtpkgError('NOT_INSTALLED', `${name} is not installed in ${root}`, {
+    hint: meant === undefined ? 'gtpkg list shows what is.' : `Did you mean ${meant}?`,
+    data: { name, root, suggestion: meant ?? null },
+  });
+}
+
+/** `Offered: 2.1 (acme/stable), 2.0 (acme/stable).` */
+export function offeredHint(
+  offered: readonly { readonly version: string; readonly source: string; readonly suite: string }[],
+): string {
+  const all = [...new Set(offered.map((each) => `${each.version} (${each.source}/${each.suite})`))];
+  return all.length === 0
+    ? 'No source offers any; gtpkg update fetches newer indexes.'
+    : `Offered: ${all.slice(0, 10).join(', ')}${all.length > 10 ? ` and ${all.length - 10} more` : ''}.`;
 }

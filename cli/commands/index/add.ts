@@ -1,10 +1,10 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { renderPublished } from '../../render/published.js';
 import { addFromSource, type Published } from '../../workflows/publish.js';
 
 export default class IndexAdd extends GtpkgCommand<typeof IndexAdd, Published> {
+  static override usage = 'index add NAME PKG[=VERSION]@SOURCE... [--suite S] [--dry-run]';
   static override summary = "List releases of other people's distributions in an index of yours.";
   static override description =
     'PKG@SOURCE is fetched and verified whole first; then the entry and the public key of its maintainer go into the index. The release keeps its core key, so all its seeders go on serving it.';
@@ -13,8 +13,7 @@ export default class IndexAdd extends GtpkgCommand<typeof IndexAdd, Published> {
     '<%= config.bin %> index add acme hello=2.10-3@bob --suite testing',
   ];
   static override strict = false;
-  static override usage = ['index add NAME PKG[=VERSION]@SOURCE... [--suite S]'];
-  static override args = { name: Args.string({ description: 'an index kept here', required: true }) };
+  static override args = { name: Flags.word({ description: 'an index kept here', required: true }) };
   static override flags = {
     suite: Flags.string({ description: "the suite (default: the index's first)", helpValue: 'S' }),
     'passphrase-file': Flags.string({ description: 'passphrase of the root keys', helpValue: 'F' }),

@@ -1,9 +1,9 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { createIndex, type IndexSummary } from '../../workflows/indexes.js';
 
 export default class IndexCreate extends GtpkgCommand<typeof IndexCreate, IndexSummary> {
+  static override usage = 'index create NAME --key FPR... [--threshold K] [--suite S]... [--valid-for DAYS]';
   static override summary = 'Start a distribution: a signed index with nothing in it yet.';
   static override description =
     'Prints the introduction: the one line that users need to trust and find this distribution.';
@@ -11,7 +11,7 @@ export default class IndexCreate extends GtpkgCommand<typeof IndexCreate, IndexS
     '<%= config.bin %> index create acme --key 8A2F…',
     '<%= config.bin %> index create acme --key 8A2F… --key 31C0… --threshold 2 --suite stable --suite testing',
   ];
-  static override args = { name: Args.string({ description: 'name of the distribution', required: true }) };
+  static override args = { name: Flags.word({ description: 'name of the distribution', required: true }) };
   static override flags = {
     key: Flags.string({
       description: 'root key (repeatable)',

@@ -1,17 +1,17 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { forkIndex } from '../../workflows/fork.js';
 import type { IndexSummary } from '../../workflows/indexes.js';
 
 export default class IndexFork extends GtpkgCommand<typeof IndexFork, IndexSummary> {
+  static override usage = 'index fork SOURCE NAME --key FPR... [--threshold K] [--valid-for DAYS]';
   static override summary = 'Fork a whole distribution: the same packages under keys of your own.';
   static override description = `Signs one small commit on top of the source's index. No package is copied: the fork names the same release cores.
 Prints the new introduction.`;
   static override examples = ['<%= config.bin %> index fork acme acme-ng --key 8A2F…'];
   static override args = {
-    source: Args.string({ description: 'a source of this machine', required: true }),
-    name: Args.string({ description: 'name of the new distribution', required: true }),
+    source: Flags.word({ description: 'a source of this machine', required: true }),
+    name: Flags.word({ description: 'name of the new distribution', required: true }),
   };
   static override flags = {
     key: Flags.string({

@@ -1,12 +1,13 @@
-import * as Args from '@oclif/core/args';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { table, size } from '../../render/table.js';
 import { listIndex, type IndexListing } from '../../workflows/indexes.js';
 
 export default class IndexList extends GtpkgCommand<typeof IndexList, IndexListing> {
+  static override usage = 'index list [NAME]';
   static override summary = 'List the indexes kept here, or the releases in one of them.';
   static override examples = ['<%= config.bin %> index list', '<%= config.bin %> index list acme'];
-  static override args = { name: Args.string({ description: 'an index kept here' }) };
+  static override args = { name: Flags.word({ description: 'an index kept here' }) };
 
   protected async work({ context, args }: Call<typeof IndexList>): Promise<IndexListing> {
     return listIndex(context, args.name);

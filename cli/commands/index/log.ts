@@ -1,14 +1,16 @@
-import * as Args from '@oclif/core/args';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { printable } from '../../../model/index.js';
 import { logOfIndex, type IndexLogEntry } from '../../workflows/indexes.js';
-import pc from 'picocolors';
+import { time } from '../../render/time.js';
+import { out } from '../../render/colors.js';
 
 export default class IndexLog extends GtpkgCommand<typeof IndexLog, { name: string; log: IndexLogEntry[] }> {
+  static override usage = 'index log NAME';
   static override summary = 'Show the signed history of an index, newest first.';
   static override examples = ['<%= config.bin %> index log acme'];
   static override args = {
-    name: Args.string({ description: 'an index kept here, or a source', required: true }),
+    name: Flags.word({ description: 'an index kept here, or a source', required: true }),
   };
 
   protected async work({
@@ -21,7 +23,7 @@ export default class IndexLog extends GtpkgCommand<typeof IndexLog, { name: stri
   protected render({ log }: { log: IndexLogEntry[] }): string {
     return log
       .map((entry) => {
-        const head = `${pc.yellow(`${entry.sequence}`)}  ${entry.date}  ${entry.commit.slice(0, 12)}${entry.anchor ? pc.dim('  (anchor)') : ''}`;
+        const head = `${out.yellow(`${entry.sequence}`)}  ${time(entry.date)}  ${entry.commit.slice(0, 12)}${entry.anchor ? out.dim('  (anchor)') : ''}`;
         const signers = entry.signers.map((signer) => `    signed by ${signer}`);
         return [head, ...signers, ...entry.changes.map((line) => `    ${printable(line)}`)].join('\n');
       })

@@ -1,10 +1,10 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { count } from '../../render/table.js';
 import { removeFromIndex, type RemovedEntries } from '../../workflows/indexes.js';
 
 export default class IndexRemove extends GtpkgCommand<typeof IndexRemove, RemovedEntries> {
+  static override usage = 'index remove NAME PKG[=VERSION]... [--suite S] [--dry-run]';
   static override summary = 'Take packages out of an index of yours.';
   static override description =
     'The releases stay where they are seeded; clients only stop being offered them.';
@@ -13,8 +13,7 @@ export default class IndexRemove extends GtpkgCommand<typeof IndexRemove, Remove
     '<%= config.bin %> index remove acme hello=2.10-3',
   ];
   static override strict = false;
-  static override usage = ['index remove NAME PKG[=VERSION]... [--suite S]'];
-  static override args = { name: Args.string({ description: 'an index kept here', required: true }) };
+  static override args = { name: Flags.word({ description: 'an index kept here', required: true }) };
   static override flags = {
     suite: Flags.string({ description: "the suite (default: the index's first)", helpValue: 'S' }),
     'passphrase-file': Flags.string({ description: 'passphrase of the root keys', helpValue: 'F' }),

@@ -1,14 +1,16 @@
-import * as Args from '@oclif/core/args';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { facts } from '../../render/table.js';
+import { time, until } from '../../render/time.js';
 import { showIndex, type IndexDetails } from '../../workflows/indexes.js';
 
 export default class IndexShow extends GtpkgCommand<typeof IndexShow, IndexDetails> {
+  static override usage = 'index show NAME';
   static override summary =
     'Show the head of an index: who may sign it, how long it is valid, what it holds.';
   static override examples = ['<%= config.bin %> index show acme'];
   static override args = {
-    name: Args.string({ description: 'an index kept here, or a source', required: true }),
+    name: Flags.word({ description: 'an index kept here, or a source', required: true }),
   };
 
   protected async work({ context, args }: Call<typeof IndexShow>): Promise<IndexDetails> {
@@ -19,8 +21,8 @@ export default class IndexShow extends GtpkgCommand<typeof IndexShow, IndexDetai
     return facts([
       ['Name', index.name],
       ['Sequence', String(index.sequence)],
-      ['Date', index.date],
-      ['Valid until', index.validUntil],
+      ['Date', time(index.date)],
+      ['Valid until', until(index.validUntil)],
       ['Suites', index.suites.join(' ')],
       ['Architectures', index.architectures.join(' ')],
       ['Releases', String(index.releases)],

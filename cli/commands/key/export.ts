@@ -1,5 +1,4 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { exportKey } from '../../workflows/keys.js';
 
@@ -7,13 +6,14 @@ export default class KeyExport extends GtpkgCommand<
   typeof KeyExport,
   { fingerprint: string; armored: string }
 > {
+  static override usage = 'key export KEY [--secret]';
   static override summary = 'Print a key, armoured.';
   static override examples = [
     '<%= config.bin %> key export ada@example.org > ada.asc',
     '<%= config.bin %> key export --secret 8A2F… > backup.asc',
   ];
   static override args = {
-    key: Args.string({ description: 'fingerprint, its last digits, or an e-mail address', required: true }),
+    key: Flags.word({ description: 'fingerprint, its last digits, or an e-mail address', required: true }),
   };
   static override flags = {
     secret: Flags.boolean({ description: 'print the private key, as it is stored (with its passphrase)' }),

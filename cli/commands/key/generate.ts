@@ -1,9 +1,10 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { passphraseFrom } from '../../prompt.js';
 import { generateKey, type KeySummary } from '../../workflows/keys.js';
 
 export default class KeyGenerate extends GtpkgCommand<typeof KeyGenerate, KeySummary> {
+  static override usage = 'key generate --name N --email E [--passphrase-file F] [--expires-in DAYS]';
   static override summary = 'Make an OpenPGP key for signing releases and indexes.';
   static override description =
     'Prints the fingerprint. The key is an Ed25519 v4 key that gpg and git accept; its private part is stored at mode 0600 in the home.';

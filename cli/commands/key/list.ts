@@ -3,6 +3,7 @@ import { table } from '../../render/table.js';
 import { listKeys, type KeySummary } from '../../workflows/keys.js';
 
 export default class KeyList extends GtpkgCommand<typeof KeyList, { keys: KeySummary[] }> {
+  static override usage = 'key list';
   static override summary = 'List the keys in this home.';
   static override examples = ['<%= config.bin %> key list', '<%= config.bin %> key list --json'];
 

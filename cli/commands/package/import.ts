@@ -1,8 +1,9 @@
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { importPackages, type BuiltRelease } from '../../workflows/packages.js';
 
 export default class PackageImport extends GtpkgCommand<typeof PackageImport, { releases: BuiltRelease[] }> {
+  static override usage = 'package import FILE.deb... [--repo R.git] [--dry-run]';
   static override summary = 'Turn Debian binary packages into releases.';
   static override description =
     'Each .deb becomes a commit in the bare git repository of its package; owners, modes, set-uid bits, links, conffiles and scripts are kept.';
@@ -11,7 +12,6 @@ export default class PackageImport extends GtpkgCommand<typeof PackageImport, { 
     '<%= config.bin %> package import *.deb',
   ];
   static override strict = false;
-  static override usage = ['package import FILE.deb...'];
   static override flags = {
     repo: Flags.string({ description: 'the package repository (default: in the home)', helpValue: 'R.git' }),
   };

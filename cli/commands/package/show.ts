@@ -1,18 +1,18 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { renderRelease } from '../../render/release.js';
 import { showPackage, type ReleaseDetails } from '../../workflows/packages.js';
 
 export default class PackageShow extends GtpkgCommand<typeof PackageShow, ReleaseDetails> {
+  static override usage = 'package show NAME [VERSION]';
   static override summary = 'Show a release in a package repository: control, scripts, conffiles, paths.';
   static override examples = [
     '<%= config.bin %> package show hello',
     '<%= config.bin %> package show hello.git 2.10-3',
   ];
   static override args = {
-    name: Args.string({ description: 'package, or the path of its repository', required: true }),
-    version: Args.string({ description: 'version (default: the newest)' }),
+    name: Flags.word({ description: 'package, or the path of its repository', required: true }),
+    version: Flags.word({ description: 'version (default: the newest)' }),
   };
   static override flags = {
     architecture: Flags.string({ description: 'where a version has several', helpValue: 'ARCH' }),

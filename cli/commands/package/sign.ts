@@ -1,14 +1,14 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { signPackage, type SignedRelease } from '../../workflows/packages.js';
 
 export default class PackageSign extends GtpkgCommand<typeof PackageSign, SignedRelease> {
+  static override usage = 'package sign NAME VERSION [--key FPR] [--dry-run]';
   static override summary = 'Sign a built release: an annotated tag that git verify-tag accepts.';
   static override examples = ['<%= config.bin %> package sign hello 2.10-3 --key ada@example.org'];
   static override args = {
-    name: Args.string({ description: 'package, or the path of its repository', required: true }),
-    version: Args.string({ description: 'version of the release', required: true }),
+    name: Flags.word({ description: 'package, or the path of its repository', required: true }),
+    version: Flags.word({ description: 'version of the release', required: true }),
   };
   static override flags = {
     key: Flags.string({

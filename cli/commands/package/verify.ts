@@ -1,10 +1,10 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { renderRelease } from '../../render/release.js';
 import { verifyPackage, type ReleaseDetails } from '../../workflows/packages.js';
 
 export default class PackageVerify extends GtpkgCommand<typeof PackageVerify, ReleaseDetails> {
+  static override usage = 'package verify NAME [VERSION]';
   static override summary =
     'Check a release in a package repository: objects, signature, manifest, every file.';
   static override examples = [
@@ -12,8 +12,8 @@ export default class PackageVerify extends GtpkgCommand<typeof PackageVerify, Re
     '<%= config.bin %> package verify hello.git 2.10-3',
   ];
   static override args = {
-    name: Args.string({ description: 'package, or the path of its repository', required: true }),
-    version: Args.string({ description: 'version (default: the newest)' }),
+    name: Flags.word({ description: 'package, or the path of its repository', required: true }),
+    version: Flags.word({ description: 'version (default: the newest)' }),
   };
   static override flags = {
     architecture: Flags.string({ description: 'where a version has several', helpValue: 'ARCH' }),

@@ -3,6 +3,7 @@ import { table } from '../../render/table.js';
 import { listPeers, type StoredPeer } from '../../workflows/peers.js';
 
 export default class PeerList extends GtpkgCommand<typeof PeerList, { peers: StoredPeer[] }> {
+  static override usage = 'peer list';
   static override summary = 'List the peers that this home remembers.';
   static override examples = ['<%= config.bin %> peer list'];
 

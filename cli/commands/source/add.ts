@@ -1,10 +1,10 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { renderUpdates } from '../../render/updates.js';
 import { addSource, type AddedSource } from '../../workflows/sources.js';
 
 export default class SourceAdd extends GtpkgCommand<typeof SourceAdd, AddedSource> {
+  static override usage = 'source add INTRODUCTION [--name N] [--dry-run]';
   static override summary = 'Trust a distribution: take its introduction and fetch its index.';
   static override description = `The introduction is the one line that you must get from somebody you trust; everything else is checked against it.
 When no peer can be reached the source is kept, and gtpkg update fetches the index later.`;
@@ -13,7 +13,7 @@ When no peer can be reached the source is kept, and gtpkg update fetches the ind
     "<%= config.bin %> source add 'gtpkg://y3kj…#8A2F…' --name acme",
   ];
   static override args = {
-    introduction: Args.string({
+    introduction: Flags.word({
       description: 'gtpkg://<index core key>[?hints]#<fingerprint>',
       required: true,
     }),

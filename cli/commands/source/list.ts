@@ -1,8 +1,10 @@
 import { GtpkgCommand, type Call } from '../../command.js';
 import { table } from '../../render/table.js';
+import { until } from '../../render/time.js';
 import { listSourceSummaries, type SourceSummary } from '../../workflows/sources.js';
 
 export default class SourceList extends GtpkgCommand<typeof SourceList, { sources: SourceSummary[] }> {
+  static override usage = 'source list';
   static override summary = 'List the distributions this machine uses.';
   static override examples = ['<%= config.bin %> source list'];
 
@@ -17,7 +19,7 @@ export default class SourceList extends GtpkgCommand<typeof SourceList, { source
       sources.map((source) => [
         source.name,
         source.sequence === null ? 'not fetched' : String(source.sequence),
-        source.validUntil ?? '',
+        source.validUntil === null ? '' : until(source.validUntil),
         source.roots.join(' '),
       ]),
     );

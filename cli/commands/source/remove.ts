@@ -1,5 +1,4 @@
-import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
+import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { forgetSource } from '../../workflows/sources.js';
 
@@ -7,9 +6,10 @@ export default class SourceRemove extends GtpkgCommand<
   typeof SourceRemove,
   { removed: string; dryRun: boolean }
 > {
+  static override usage = 'source remove NAME [--dry-run]';
   static override summary = 'Stop using a distribution. Installed packages stay.';
   static override examples = ['<%= config.bin %> source remove acme'];
-  static override args = { name: Args.string({ description: 'the source', required: true }) };
+  static override args = { name: Flags.word({ description: 'the source', required: true }) };
   static override flags = { 'dry-run': Flags.boolean({ description: 'change nothing' }) };
 
   protected async work({
