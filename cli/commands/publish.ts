@@ -1,7 +1,8 @@
 import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { renderPublished } from '../render/published.js';
-import { publish, type Published } from '../workflows/publish.js';
+import type { Published } from '../workflows/enlist.js';
+import { publish } from '../workflows/publish.js';
 
 export default class Publish extends GtpkgCommand<typeof Publish, Published> {
   static override usage = 'publish PATH... --index NAME [--suite S] [--key FPR] [--dry-run]';

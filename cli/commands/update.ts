@@ -1,6 +1,7 @@
 import { GtpkgCommand, type Call } from '../command.js';
 import { renderUpdates } from '../render/updates.js';
-import { updateSources, type SourceUpdate } from '../workflows/sources.js';
+import { updateSources } from '../workflows/sources.js';
+import type { SourceUpdate } from '../workflows/sync-source.js';
 
 export default class Update extends GtpkgCommand<typeof Update, { updates: SourceUpdate[] }> {
   static override usage = 'update [SOURCE...]';

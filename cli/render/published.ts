@@ -1,5 +1,5 @@
 /** What publish and index add print. */
-import type { Published } from '../workflows/publish.js';
+import type { Published } from '../workflows/enlist.js';
 import { count, size } from './table.js';
 
 export function renderPublished(published: Published): string {

@@ -1,5 +1,5 @@
 /** What update and source add print: one line a source. */
-import type { SourceUpdate } from '../workflows/sources.js';
+import type { SourceUpdate } from '../workflows/sync-source.js';
 import { count } from './table.js';
 
 export function renderUpdates(updates: readonly SourceUpdate[]): string {

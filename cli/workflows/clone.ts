@@ -11,7 +11,7 @@ import { systemFailure } from '../files.js';
 import { getSource } from '../places.js';
 import { OfferedUniverse, openSources } from './offers.js';
 import { fetchCores } from './releases.js';
-import { freshSource, keyOfSource } from './sources.js';
+import { freshSource, keyOfSource } from './trusted-source.js';
 import { notFound, parseWanted } from './versions.js';
 
 /** A repository with a work tree. */

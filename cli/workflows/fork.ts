@@ -6,16 +6,11 @@ import { formatIntroduction, GtpkgError } from '../../model/index.js';
 import type { Depot } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import { getSource, writeIndex } from '../places.js';
-import {
-  indexRepository,
-  placeForIndex,
-  pushIndex,
-  rootKeys,
-  showIndex,
-  type IndexSummary,
-} from './indexes.js';
+import { showIndex } from './index-views.js';
+import type { IndexSummary } from './indexes.js';
+import { indexRepository, placeForIndex, pushIndex, rootKeys } from './own-index.js';
 import { meetPeers } from './releases.js';
-import { freshSource } from './sources.js';
+import { freshSource } from './trusted-source.js';
 
 // A fork that names upstream's cores must be able to serve them when upstream is gone. What can't be had any more is left
 // out: the fork then starts with a snapshot of its own.

@@ -5,44 +5,22 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  formatIntroduction,
   GtpkgError,
   type Control,
   type CoreKey,
   type ReleaseId,
   type ReleasePin,
 } from '../../model/index.js';
-import type { IndexEntry } from '../../index-repo/index.js';
-import type { PublicKey, Signer } from '../../trust/index.js';
+import type { Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { makeDirectory } from '../files.js';
-import { getIndex, getSource, type OwnIndex } from '../places.js';
-import { chooseOffered } from './download.js';
-import { indexRepository, indexSigners, pushIndex, showIndex } from './indexes.js';
+import { getIndex, type OwnIndex } from '../places.js';
+import { enlist, type Prepared, type Published } from './enlist.js';
+import { showIndex } from './index-views.js';
 import { signerFor } from './keys.js';
-import { OfferedUniverse, openSources } from './offers.js';
+import { indexRepository, indexSigners } from './own-index.js';
 import { buildFrom, chooseRelease, readInput, releaseSigner, type TaggedRelease } from './packages.js';
-import { drain, fetchCores, verifyReleases } from './releases.js';
-import { keyOfSource } from './sources.js';
 import { someWords } from './versions.js';
-
-/** What came of it. */
-export interface Published {
-  readonly index: string;
-  readonly suite: string;
-  readonly sequence: number;
-  readonly changed: boolean;
-  readonly dryRun: boolean;
-  readonly introduction: string;
-  readonly releases: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly architecture: string;
-    readonly core: string | null;
-    readonly size: number;
-    readonly state: 'published' | 'unchanged';
-  }[];
-}
 
 /** As the command line says it. */
 export interface PublishOptions {
@@ -54,13 +32,6 @@ export interface PublishOptions {
   readonly compression: number;
   readonly allowOlder: boolean;
   readonly dryRun: boolean;
-}
-
-interface Prepared {
-  readonly entry: IndexEntry;
-  /** of the release's signer */
-  readonly key: PublicKey;
-  readonly state: 'published' | 'unchanged';
 }
 
 /** @throws GtpkgError INDEX_NOT_FOUND, KEY_NOT_FOUND, ALREADY_EXISTS, and what reading the inputs throws */
@@ -93,7 +64,7 @@ export async function publish(context: Context, options: PublishOptions): Promis
       );
     }
     context.report({ kind: 'end', id: 'publish' });
-    return await commit(context, { index, suite, prepared, signers, allowOlder: options.allowOlder });
+    return await enlist(context, { index, suite, prepared, signers, allowOlder: options.allowOlder });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -198,49 +169,6 @@ async function listable(): Promise<(control: Control) => void> {
   };
 }
 
-/** One signed commit for all of it. */
-async function commit(
-  context: Context,
-  job: {
-    index: OwnIndex;
-    suite: string;
-    prepared: readonly Prepared[];
-    signers: readonly Signer[];
-    allowOlder: boolean;
-  },
-): Promise<Published> {
-  const { changeIndex } = await import('../../index-repo/index.js');
-  const { index, suite, prepared } = job;
-  const fresh = prepared.filter((each) => each.state === 'published');
-  const keys = new Map(fresh.map((each) => [each.key.fingerprint, each.key]));
-  const changed = await changeIndex(indexRepository(index), {
-    changes: [
-      ...[...keys.values()].map((publicKey) => ({ kind: 'key' as const, publicKey })),
-      ...fresh.map(({ entry }) => ({ kind: 'add' as const, suite, entry })),
-    ],
-    signers: job.signers,
-    now: context.now,
-    allowOlder: job.allowOlder,
-  });
-  await pushIndex(context, index);
-  return {
-    index: index.name,
-    suite,
-    sequence: changed.sequence,
-    changed: changed.changed,
-    dryRun: false,
-    introduction: formatIntroduction(index.introduction),
-    releases: prepared.map(({ entry: { pin }, state }) => ({
-      name: pin.name,
-      version: pin.version,
-      architecture: pin.architecture,
-      core: pin.core.key,
-      size: pin.core.byteLength,
-      state,
-    })),
-  };
-}
-
 async function dryPublish(
   context: Context,
   index: OwnIndex,
@@ -277,64 +205,4 @@ async function dryPublish(
   }
   const { sequence, introduction } = await showIndex(context, index.name);
   return { index: index.name, suite, sequence, changed: false, dryRun: true, introduction, releases };
-}
-
-/** Lists releases of other sources, each fetched and verified whole before it is signed in. @throws GtpkgError as fetching and verifying do */
-export async function addFromSource(
-  context: Context,
-  options: {
-    index: string;
-    packages: readonly string[];
-    suite: string | undefined;
-    passphraseFile: string | undefined;
-    allowOlder: boolean;
-    dryRun: boolean;
-  },
-): Promise<Published> {
-  const { entriesOf } = await import('../../index-repo/index.js');
-  const index = await getIndex(context, options.index);
-  const suite = options.suite ?? index.suite;
-  const universe = new OfferedUniverse(await openSources(context));
-  const chosen = [];
-  for (const word of someWords(options.packages, 'package')) {
-    if (!word.includes('@'))
-      throw new GtpkgError('USAGE', `"${word}" does not say which source it is taken from`, {
-        hint: `Write ${word}@SOURCE.`,
-      });
-    chosen.push(await chooseOffered(universe, word, context.architecture));
-  }
-  const prepared: Prepared[] = [];
-  for (const { name, offer, source } of chosen) {
-    const listed = (await entriesOf(indexRepository(index), suite, name)).find(
-      (entry) => entry.pin.tag === offer.pin.tag,
-    );
-    const key = await keyOfSource(await getSource(context, source), offer.pin.signer);
-    prepared.push(
-      listed === undefined
-        ? { entry: offer, key, state: 'published' }
-        : { entry: listed, key, state: 'unchanged' },
-    );
-  }
-  if (options.dryRun) {
-    const { sequence, introduction } = await showIndex(context, index.name);
-    const releases = prepared.map(({ entry: { pin }, state }) => ({
-      name: pin.name,
-      version: pin.version,
-      architecture: pin.architecture,
-      core: pin.core.key,
-      size: pin.core.byteLength,
-      state,
-    }));
-    return { index: index.name, suite, sequence, changed: false, dryRun: true, introduction, releases };
-  }
-  const wanted = chosen.map((each) => ({ pin: each.offer.pin, source: each.source }));
-  await fetchCores(context, wanted);
-  for (const release of await verifyReleases(context, wanted)) await drain(release);
-  return commit(context, {
-    index,
-    suite,
-    prepared,
-    signers: await indexSigners(context, index, options.passphraseFile),
-    allowOlder: options.allowOlder,
-  });
 }

@@ -5,7 +5,7 @@ import { EXIT, GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease }
 import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { getSource, type Source } from '../places.js';
-import { freshSource, keyOfSource } from './sources.js';
+import { freshSource, keyOfSource } from './trusted-source.js';
 
 /** A release to be fetched, and the source whose keys vouch for it. */
 export interface WantedRelease {

@@ -3,20 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import {
-  EXIT,
-  GtpkgError,
-  parseIntroduction,
-  type CoreRef,
-  type ErrorCode,
-  type Fingerprint,
-  type Oid,
-} from '../../model/index.js';
-import { readStoredIndex } from '../../index-repo/sync.js';
-import { checkFresh, type TrustedState } from '../../index-repo/state.js';
-import type { Depot } from '../../replication/index.js';
-import type { PublicKey } from '../../trust/index.js';
+import { GtpkgError, parseIntroduction, type ErrorCode } from '../../model/index.js';
 import type { Context } from '../context.js';
 import {
   checkName,
@@ -27,33 +14,9 @@ import {
   writeSource,
   type Source,
 } from '../places.js';
-import { indexRepository } from './indexes.js';
-import type { QueryFile } from '../../index-repo/query.js';
-import { openQuery, queryPath } from './offers.js';
 import { meetPeers } from './releases.js';
-
-/** What an update of one source brought. */
-export interface SourceUpdate {
-  readonly name: string;
-  readonly changed: boolean;
-  /** null while nothing was ever fetched */
-  readonly sequence: number | null;
-  readonly previous: number | null;
-  /** names it offers for this architecture */
-  readonly packages: number;
-  readonly validUntil: string | null;
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint: string | null } | null;
-}
-
-/** A source as source list shows it. */
-export interface SourceSummary {
-  readonly name: string;
-  readonly indexCore: string;
-  readonly roots: readonly string[];
-  readonly threshold: number;
-  readonly sequence: number | null;
-  readonly validUntil: string | null;
-}
+import { failed, sync, type SourceUpdate } from './sync-source.js';
+import { summary, type SourceSummary } from './trusted-source.js';
 
 /** A new source. */
 export interface AddedSource {
@@ -62,182 +25,6 @@ export interface AddedSource {
 }
 
 const NETWORK: readonly ErrorCode[] = ['OFFLINE', 'NO_PEER', 'TIMEOUT', 'BLOCKS_MISSING'];
-
-function statePath(source: Source): string {
-  return join(source.directory, 'state.json');
-}
-
-/**
- * What is trusted of a source, still fresh.
- * @throws GtpkgError INDEX_NOT_FOUND when it was never fetched, INDEX_EXPIRED
- */
-export async function freshSource(
-  context: Context,
-  source: Source,
-  options: { readonly allowExpired?: boolean } = {},
-): Promise<TrustedState> {
-  const stored = await readStoredIndex(statePath(source));
-  if (stored === undefined)
-    throw new GtpkgError('INDEX_NOT_FOUND', `the index of ${source.name} was never fetched`, {
-      hint: `Run gtpkg update ${source.name}.`,
-    });
-  if (options.allowExpired !== true) checkFresh(stored.trusted, context.now);
-  return stored.trusted;
-}
-
-/** The key of one signer, from the trusted state of the source. @throws GtpkgError SIGNER_UNKNOWN, INDEX_NOT_FOUND */
-export async function keyOfSource(source: Source, signer: Fingerprint): Promise<PublicKey> {
-  const { openIndex, readIndexKey } = await import('../../index-repo/index.js');
-  const stored = await readStoredIndex(statePath(source));
-  if (stored === undefined)
-    throw new GtpkgError('INDEX_NOT_FOUND', `the index of ${source.name} was never fetched`, {
-      hint: `Run gtpkg update ${source.name}.`,
-    });
-  try {
-    return await readIndexKey(await openIndex(indexRepository(source)), stored.trusted.head, signer);
-  } catch (error) {
-    if (!(error instanceof GtpkgError) || error.code !== 'KEY_NOT_FOUND') throw error;
-    throw new GtpkgError('SIGNER_UNKNOWN', `${source.name} vouches for no key ${signer}`, {
-      hint: 'Tell the maker of that distribution; nothing was changed.',
-      data: { source: source.name, signer },
-      cause: error,
-    });
-  }
-}
-
-async function summary(source: Source): Promise<SourceSummary> {
-  const stored = await readStoredIndex(statePath(source));
-  return {
-    name: source.name,
-    indexCore: source.introduction.indexCore,
-    roots: source.introduction.roots,
-    threshold: source.introduction.threshold,
-    sequence: stored?.trusted.sequence ?? null,
-    validUntil: stored?.trusted.validUntil ?? null,
-  };
-}
-
-/** All sources, by name. */
-export async function listSourceSummaries(context: Context): Promise<SourceSummary[]> {
-  return Promise.all((await listSources(context)).map(summary));
-}
-
-async function coreBytes(depot: Depot, ref: CoreRef): Promise<Uint8Array> {
-  await depot.fetch([ref]);
-  const out = Buffer.alloc(ref.byteLength);
-  let at = 0;
-  for await (const chunk of depot.source(ref).read(0, ref.byteLength)) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
-}
-
-/** Brings one source up to date. @throws GtpkgError NO_PEER, OFFLINE, and all that the trust machine throws */
-async function sync(context: Context, source: Source): Promise<{ update: SourceUpdate; name: string }> {
-  try {
-    return await syncTrusted(context, source);
-  } catch (error) {
-    if (!(error instanceof GtpkgError) || error.exit !== EXIT.untrusted || error.hint !== undefined)
-      throw error;
-    const known = await readStoredIndex(statePath(source)).catch(() => undefined);
-    const hint =
-      known === undefined
-        ? 'Nothing was trusted. Compare the introduction with where you got it from, and the clock of this machine.'
-        : 'What is known stays in use. Ask the makers of that distribution, and check the clock of this machine.';
-    throw new GtpkgError(error.code, `the index of ${source.name} is refused: ${error.message}`, {
-      hint,
-      data: { ...error.data, source: source.name },
-      cause: error,
-    });
-  }
-}
-
-async function syncTrusted(
-  context: Context,
-  source: Source,
-): Promise<{ update: SourceUpdate; name: string }> {
-  const { syncIndex } = await import('../../index-repo/sync.js');
-  const before = await readStoredIndex(statePath(source));
-  const depot = await context.depot();
-  await meetPeers(context, [source]);
-  const log = await depot.openLog(source.introduction.indexCore);
-  try {
-    const { length, peers } = context.settings.offline
-      ? { length: log.length, peers: 0 }
-      : await log.refresh({ timeout: context.settings.timeout });
-    if (peers === 0 && !log.writable && !(context.settings.offline && length > 0)) {
-      throw new GtpkgError(
-        context.settings.offline ? 'OFFLINE' : 'NO_PEER',
-        `no peer that serves ${source.name} was reached`,
-        {
-          hint:
-            before === undefined
-              ? 'Ask for a peer address (gtpkg peer add KEY@HOST:PORT), or try again later.'
-              : 'What is known stays in use; try again later, or gtpkg peer add KEY@HOST:PORT.',
-          data: { source: source.name },
-        },
-      );
-    }
-    const done = await syncIndex({
-      dir: indexRepository(source),
-      statePath: statePath(source),
-      introduction: source.introduction,
-      now: context.now,
-      log: { length, get: (number) => log.get(number) },
-      fetchCore: (ref) => coreBytes(depot, ref),
-    });
-    const packages = await ensureQuery(context, source, done.commit);
-    const update = {
-      name: source.name,
-      changed: done.changed,
-      sequence: done.sequence,
-      previous: done.changed ? (before?.trusted.sequence ?? null) : null,
-      packages,
-      validUntil: done.validUntil.toISOString(),
-      error: null,
-    };
-    return { update, name: done.name };
-  } finally {
-    await log.close();
-  }
-}
-
-// A damaged query file is no more than a missing one: it is compiled again.
-function tryQuery(source: Source): QueryFile | undefined {
-  try {
-    return openQuery(source);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Compiles the query file unless it is of this commit already. Gives the number of names. */
-async function ensureQuery(context: Context, source: Source, commit: Oid): Promise<number> {
-  const open = tryQuery(source);
-  if (open?.commit === commit) return open.size;
-  const { compileQuery } = await import('../../index-repo/index.js');
-  await compileQuery(indexRepository(source), commit, {
-    architectures: [context.architecture],
-    path: queryPath(source),
-  });
-  return openQuery(source)?.size ?? 0;
-}
-
-async function failed(source: Source, error: GtpkgError): Promise<SourceUpdate> {
-  const known = await summary(source).catch(() => undefined);
-  const query = tryQuery(source);
-  const { code, message, hint } = error.toJSON();
-  return {
-    name: source.name,
-    changed: false,
-    sequence: known?.sequence ?? null,
-    previous: null,
-    packages: query?.size ?? 0,
-    validUntil: known?.validUntil ?? null,
-    error: { code, message, hint },
-  };
-}
 
 /**
  * Adds a source and fetches its index. Without a peer the source is kept for later; an index that the introduction does not

@@ -1,7 +1,8 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { renderPublished } from '../../render/published.js';
-import { addFromSource, type Published } from '../../workflows/publish.js';
+import type { Published } from '../../workflows/enlist.js';
+import { addFromSource } from '../../workflows/index-add.js';
 
 export default class IndexAdd extends GtpkgCommand<typeof IndexAdd, Published> {
   static override usage = 'index add NAME PKG[=VERSION]@SOURCE... [--suite S] [--dry-run]';

@@ -1,7 +1,7 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { table, size } from '../../render/table.js';
-import { listIndex, type IndexListing } from '../../workflows/indexes.js';
+import { listIndex, type IndexListing } from '../../workflows/index-views.js';
 
 export default class IndexList extends GtpkgCommand<typeof IndexList, IndexListing> {
   static override usage = 'index list [NAME]';

@@ -1,7 +1,7 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { printable } from '../../../model/index.js';
-import { logOfIndex, type IndexLogEntry } from '../../workflows/indexes.js';
+import { logOfIndex, type IndexLogEntry } from '../../workflows/index-views.js';
 import { time } from '../../render/time.js';
 import { out } from '../../render/colors.js';
 

@@ -2,7 +2,7 @@ import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { facts } from '../../render/table.js';
 import { time, until } from '../../render/time.js';
-import { showIndex, type IndexDetails } from '../../workflows/indexes.js';
+import { showIndex, type IndexDetails } from '../../workflows/index-views.js';
 
 export default class IndexShow extends GtpkgCommand<typeof IndexShow, IndexDetails> {
   static override usage = 'index show NAME';

@@ -1,7 +1,7 @@
 import { GtpkgCommand, type Call } from '../../command.js';
 import { table } from '../../render/table.js';
 import { until } from '../../render/time.js';
-import { listSourceSummaries, type SourceSummary } from '../../workflows/sources.js';
+import { listSourceSummaries, type SourceSummary } from '../../workflows/trusted-source.js';
 
 export default class SourceList extends GtpkgCommand<typeof SourceList, { sources: SourceSummary[] }> {
   static override usage = 'source list';

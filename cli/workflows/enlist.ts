@@ -1,0 +1,76 @@
+/** Puts prepared releases into an index: one signed commit, and the index core brought up to it. */
+import { formatIntroduction } from '../../model/index.js';
+import type { IndexEntry } from '../../index-repo/index.js';
+import type { PublicKey, Signer } from '../../trust/index.js';
+import type { Context } from '../context.js';
+import type { OwnIndex } from '../places.js';
+import { indexRepository, pushIndex } from './own-index.js';
+
+/** What came of it. */
+export interface Published {
+  readonly index: string;
+  readonly suite: string;
+  readonly sequence: number;
+  readonly changed: boolean;
+  readonly dryRun: boolean;
+  readonly introduction: string;
+  readonly releases: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly architecture: string;
+    readonly core: string | null;
+    readonly size: number;
+    readonly state: 'published' | 'unchanged';
+  }[];
+}
+
+/** A release whose core is in the store. */
+export interface Prepared {
+  readonly entry: IndexEntry;
+  /** of the release's signer */
+  readonly key: PublicKey;
+  readonly state: 'published' | 'unchanged';
+}
+
+/** One signed commit for all of it. */
+export async function enlist(
+  context: Context,
+  job: {
+    index: OwnIndex;
+    suite: string;
+    prepared: readonly Prepared[];
+    signers: readonly Signer[];
+    allowOlder: boolean;
+  },
+): Promise<Published> {
+  const { changeIndex } = await import('../../index-repo/index.js');
+  const { index, suite, prepared } = job;
+  const fresh = prepared.filter((each) => each.state === 'published');
+  const keys = new Map(fresh.map((each) => [each.key.fingerprint, each.key]));
+  const changed = await changeIndex(indexRepository(index), {
+    changes: [
+      ...[...keys.values()].map((publicKey) => ({ kind: 'key' as const, publicKey })),
+      ...fresh.map(({ entry }) => ({ kind: 'add' as const, suite, entry })),
+    ],
+    signers: job.signers,
+    now: context.now,
+    allowOlder: job.allowOlder,
+  });
+  await pushIndex(context, index);
+  return {
+    index: index.name,
+    suite,
+    sequence: changed.sequence,
+    changed: changed.changed,
+    dryRun: false,
+    introduction: formatIntroduction(index.introduction),
+    releases: prepared.map(({ entry: { pin }, state }) => ({
+      name: pin.name,
+      version: pin.version,
+      architecture: pin.architecture,
+      core: pin.core.key,
+      size: pin.core.byteLength,
+      state,
+    })),
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * Indexes kept here, as other workflows need them: where they are, who signs them, how they reach their index core.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GtpkgError } from '../../model/index.js';
+import type { Depot } from '../../replication/index.js';
+import type { PublicKey, Signer } from '../../trust/index.js';
+import type { Context } from '../context.js';
+import { checkName, findIndex, type OwnIndex } from '../places.js';
+import { signerFor } from './keys.js';
+
+/** The git directory of an index kept here. */
+export function indexRepository(index: { readonly directory: string }): string {
+  return join(index.directory, 'index.git');
+}
+
+/** Root keys as the command line names them: private ones sign, public ones are only named. */
+export async function rootKeys(
+  context: Context,
+  keys: readonly string[],
+  passphraseFile: string | undefined,
+): Promise<{ signers: Signer[]; publicKeys: PublicKey[] }> {
+  const store = await context.keys();
+  const known = await store.list();
+  const signers: Signer[] = [];
+  const publicKeys: PublicKey[] = [];
+  for (const key of keys) {
+    const fingerprint = await store.resolve(key);
+    publicKeys.push(await store.publicKey(fingerprint));
+    if (known.some((each) => each.fingerprint === fingerprint && each.secret))
+      signers.push(await signerFor(context, fingerprint, passphraseFile));
+  }
+  return { signers, publicKeys };
+}
+
+/** Signers for the next commit: as many of the index's roots as its threshold wants. @throws GtpkgError KEY_NOT_FOUND */
+export async function indexSigners(
+  context: Context,
+  index: OwnIndex,
+  passphraseFile: string | undefined,
+): Promise<Signer[]> {
+  const { showIndex: show } = await import('../../index-repo/index.js');
+  const { roots, threshold } = (await show(indexRepository(index))).authorizations;
+  const here = new Set(
+    (await (await context.keys()).list()).filter((each) => each.secret).map((each) => each.fingerprint),
+  );
+  const usable = roots.filter((root) => here.has(root)).slice(0, threshold);
+  if (usable.length === 0) {
+    throw new GtpkgError(
+      'KEY_NOT_FOUND',
+      `this home has no private key that may sign the index ${index.name}`,
+      { hint: `Import one of ${roots.join(', ')} with gtpkg key import.`, data: { roots } },
+    );
+  }
+  return Promise.all(usable.map((root) => signerFor(context, root, passphraseFile)));
+}
+
+/** Puts what is signed on the index core, and lets a running seeder announce it. Safe to repeat. */
+export async function pushIndex(context: Context, index: OwnIndex): Promise<void> {
+  const { publishIndex } = await import('../../index-repo/index.js');
+  const depot = await context.depot({ local: true });
+  const log = await depot.openLog(index.indexCore);
+  try {
+    await publishIndex(indexRepository(index), { log, putCore: (bytes) => depot.putStaticBytes(bytes) });
+  } finally {
+    await log.close();
+  }
+  await depot.join([index.indexCore]);
+}
+
+/** A place for a new index: its log's key, and a directory with nothing in it. @throws GtpkgError ALREADY_EXISTS */
+export async function placeForIndex(
+  context: Context,
+  name: string,
+): Promise<{ directory: string; depot: Depot }> {
+  if ((await findIndex(context, checkName(name))) !== undefined) {
+    throw new GtpkgError('ALREADY_EXISTS', `an index "${name}" is kept in this home already`, {
+      hint: 'Choose another name; gtpkg index list shows what is here.',
+    });
+  }
+  const directory = context.home('indexes', name);
+  // without its index.json this is what a killed attempt left
+  await rm(directory, { recursive: true, force: true });
+  return { directory, depot: await context.depot({ local: true }) };
+}

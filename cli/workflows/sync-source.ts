@@ -1,0 +1,147 @@
+/**
+ * Brings one source up to date: meet its peers, ask for the newest head, let the trust machine judge, compile the query file.
+ */
+import { EXIT, GtpkgError, type CoreRef, type ErrorCode, type Oid } from '../../model/index.js';
+import type { QueryFile } from '../../index-repo/query.js';
+import { readStoredIndex } from '../../index-repo/sync.js';
+import type { Depot } from '../../replication/index.js';
+import type { Context } from '../context.js';
+import type { Source } from '../places.js';
+import { openQuery, queryPath } from './offers.js';
+import { indexRepository } from './own-index.js';
+import { meetPeers } from './releases.js';
+import { statePath, summary } from './trusted-source.js';
+
+/** What an update of one source brought. */
+export interface SourceUpdate {
+  readonly name: string;
+  readonly changed: boolean;
+  /** null while nothing was ever fetched */
+  readonly sequence: number | null;
+  readonly previous: number | null;
+  /** names it offers for this architecture */
+  readonly packages: number;
+  readonly validUntil: string | null;
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint: string | null } | null;
+}
+
+async function coreBytes(depot: Depot, ref: CoreRef): Promise<Uint8Array> {
+  await depot.fetch([ref]);
+  const out = Buffer.alloc(ref.byteLength);
+  let at = 0;
+  for await (const chunk of depot.source(ref).read(0, ref.byteLength)) {
+    out.set(chunk, at);
+    at += chunk.length;
+  }
+  return out;
+}
+
+/** Brings one source up to date. @throws GtpkgError NO_PEER, OFFLINE, and all that the trust machine throws */
+export async function sync(
+  context: Context,
+  source: Source,
+): Promise<{ update: SourceUpdate; name: string }> {
+  try {
+    return await syncTrusted(context, source);
+  } catch (error) {
+    if (!(error instanceof GtpkgError) || error.exit !== EXIT.untrusted || error.hint !== undefined)
+      throw error;
+    const known = await readStoredIndex(statePath(source)).catch(() => undefined);
+    const hint =
+      known === undefined
+        ? 'Nothing was trusted. Compare the introduction with where you got it from, and the clock of this machine.'
+        : 'What is known stays in use. Ask the makers of that distribution, and check the clock of this machine.';
+    throw new GtpkgError(error.code, `the index of ${source.name} is refused: ${error.message}`, {
+      hint,
+      data: { ...error.data, source: source.name },
+      cause: error,
+    });
+  }
+}
+
+async function syncTrusted(
+  context: Context,
+  source: Source,
+): Promise<{ update: SourceUpdate; name: string }> {
+  const { syncIndex } = await import('../../index-repo/sync.js');
+  const before = await readStoredIndex(statePath(source));
+  const depot = await context.depot();
+  await meetPeers(context, [source]);
+  const log = await depot.openLog(source.introduction.indexCore);
+  try {
+    const { length, peers } = context.settings.offline
+      ? { length: log.length, peers: 0 }
+      : await log.refresh({ timeout: context.settings.timeout });
+    if (peers === 0 && !log.writable && !(context.settings.offline && length > 0)) {
+      throw new GtpkgError(
+        context.settings.offline ? 'OFFLINE' : 'NO_PEER',
+        `no peer that serves ${source.name} was reached`,
+        {
+          hint:
+            before === undefined
+              ? 'Ask for a peer address (gtpkg peer add KEY@HOST:PORT), or try again later.'
+              : 'What is known stays in use; try again later, or gtpkg peer add KEY@HOST:PORT.',
+          data: { source: source.name },
+        },
+      );
+    }
+    const done = await syncIndex({
+      dir: indexRepository(source),
+      statePath: statePath(source),
+      introduction: source.introduction,
+      now: context.now,
+      log: { length, get: (number) => log.get(number) },
+      fetchCore: (ref) => coreBytes(depot, ref),
+    });
+    const packages = await ensureQuery(context, source, done.commit);
+    const update = {
+      name: source.name,
+      changed: done.changed,
+      sequence: done.sequence,
+      previous: done.changed ? (before?.trusted.sequence ?? null) : null,
+      packages,
+      validUntil: done.validUntil.toISOString(),
+      error: null,
+    };
+    return { update, name: done.name };
+  } finally {
+    await log.close();
+  }
+}
+
+// A damaged query file is no more than a missing one: it is compiled again.
+function tryQuery(source: Source): QueryFile | undefined {
+  try {
+    return openQuery(source);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Compiles the query file unless it is of this commit already. Gives the number of names. */
+async function ensureQuery(context: Context, source: Source, commit: Oid): Promise<number> {
+  const open = tryQuery(source);
+  if (open?.commit === commit) return open.size;
+  const { compileQuery } = await import('../../index-repo/index.js');
+  await compileQuery(indexRepository(source), commit, {
+    architectures: [context.architecture],
+    path: queryPath(source),
+  });
+  return openQuery(source)?.size ?? 0;
+}
+
+/** A failed update as data: what is known stays in use. */
+export async function failed(source: Source, error: GtpkgError): Promise<SourceUpdate> {
+  const known = await summary(source).catch(() => undefined);
+  const query = tryQuery(source);
+  const { code, message, hint } = error.toJSON();
+  return {
+    name: source.name,
+    changed: false,
+    sequence: known?.sequence ?? null,
+    previous: null,
+    packages: query?.size ?? 0,
+    validUntil: known?.validUntil ?? null,
+    error: { code, message, hint },
+  };
+}
