@@ -78,8 +78,6 @@ describe('bad packages', { timeout: 580_000 }, () => {
     const malformed: readonly (readonly [what: string, control: string, code: string | readonly string[]])[] =
       [
         ['no Version', control('d1').replace(/^Version.*\n/m, ''), 'CONTROL_MALFORMED'],
-        ['no Package', control('d2').replace(/^Package.*\n/m, ''), 'CONTROL_MALFORMED'],
-        ['no Architecture', control('d3').replace(/^Arch.*\n/m, ''), 'CONTROL_MALFORMED'],
         ['a name with capital letters and a slash', control('../Etc'), ['BAD_NAME', 'CONTROL_MALFORMED']],
         ['a version with a blank', control('d4').replace('1.0', '1 0'), ['BAD_VERSION', 'CONTROL_MALFORMED']],
         [
@@ -89,7 +87,6 @@ describe('bad packages', { timeout: 580_000 }, () => {
         ],
         ['a field twice', control('d6', 'Version: 2.0\n'), 'CONTROL_MALFORMED'],
         ['two paragraphs', `${control('d7')}\n${control('d7')}`, 'CONTROL_MALFORMED'],
-        ['no deb822 at all', 'hello\n', 'CONTROL_MALFORMED'],
         ['nothing at all', '', 'CONTROL_MALFORMED'],
         [
           'a field that only the index may set',
@@ -164,14 +161,10 @@ describe('bad packages', { timeout: 580_000 }, () => {
     const dataStart = whole.length - data.length - (data.length % 2);
     const infoStart = dataStart - 60 - info.length - (info.length % 2);
     const places: readonly (readonly [where: string, at: number])[] = [
-      ['at once', 0],
       ['in the magic', 5],
-      ['after the magic', 8],
       ['in the first header', 40],
       ['in the middle of control.tar', infoStart + (info.length >> 1)],
-      ['before data.tar', dataStart - 60],
       ['in the header of data.tar', dataStart - 30],
-      ['after the header of data.tar', dataStart],
       ['in the middle of data.tar', dataStart + (data.length >> 1)],
       ['before its last byte', dataStart + data.length - 1],
     ];
