@@ -5,7 +5,7 @@ import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Autoremove extends GtpkgCommand<typeof Autoremove, Change> {
   static override usage = 'autoremove [--purge] [--dry-run]';
-  static override summary = 'Remove packages that came as dependencies and are needed no more.';
+  static override summary = 'Remove dependencies that nothing needs any more.';
   static override description = `Marks made by gtpkg mark decide what counts as asked for.`;
   static override examples = ['<%= config.bin %> autoremove', '<%= config.bin %> autoremove --dry-run'];
   static override flags = {

@@ -4,7 +4,7 @@ import { clonePackage, type Cloned } from '../workflows/clone.js';
 
 export default class Clone extends GtpkgCommand<typeof Clone, Cloned> {
   static override usage = 'clone PKG[@SOURCE] DIR';
-  static override summary = "Make a package's git repository, with the releases that a source lists.";
+  static override summary = 'Get a package as a full git repository.';
   static override description =
     'Every release is fetched from peers and verified; its signed tag passes git verify-tag. Needs no git on this machine.';
   static override examples = [

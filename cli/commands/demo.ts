@@ -4,7 +4,7 @@ import { runDemo, type DemoResult } from '../demo/story.js';
 
 export default class Demo extends GtpkgCommand<typeof Demo, DemoResult> {
   static override usage = 'demo [--keep]';
-  static override summary = 'See the whole story on this machine, with real processes and a local DHT.';
+  static override summary = 'See the whole story at work on this machine.';
   static override description =
     'Two publishers, one distribution, a seeder, clients, a tampering peer and a fork that outlives its upstream. Uses a temporary folder, removes it, and talks to nobody outside this machine.';
   static override examples = ['<%= config.bin %> demo', '<%= config.bin %> demo --keep'];

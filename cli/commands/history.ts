@@ -4,7 +4,9 @@ import { historyOf, type HistoryEntry } from '../workflows/root.js';
 
 export default class History extends GtpkgCommand<typeof History, { transactions: HistoryEntry[] }> {
   static override usage = 'history';
-  static override summary = 'List what was done to the root: when, by which command, which packages.';
+  static override summary = 'List what was done to the root.';
+  static override description =
+    'When, by which command, which packages: + installed, - removed, ~ changed, = marked. Times are local.';
   static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --json'];
 
   protected async work({ context }: Call<typeof History>): Promise<{ transactions: HistoryEntry[] }> {

@@ -6,8 +6,9 @@ import { changeRoot, type Change } from '../workflows/change.js';
 export default class Install extends GtpkgCommand<typeof Install, Change> {
   static override usage =
     'install PKG[=VERSION][/SUITE][@SOURCE]... [--no-recommends] [--no-deps] [--dry-run]';
-  static override summary = 'Install packages and what they depend on, from whatever peers hold them.';
-  static override description = `Every byte is checked against the signed index before anything is placed in the root. PKG=VERSION asks for one version, PKG/SUITE for one suite.`;
+  static override summary = 'Install packages and what they depend on.';
+  static override description =
+    'Every byte is checked against the signed index before anything is placed in the root. It comes from whatever peers hold it. PKG=VERSION asks for one version, PKG/SUITE for one suite, PKG@SOURCE for one source.';
   static override examples = [
     '<%= config.bin %> install hello',
     '<%= config.bin %> install hello=2.10-3 --root ./here',

@@ -6,7 +6,7 @@ import { publish } from '../workflows/publish.js';
 
 export default class Publish extends GtpkgCommand<typeof Publish, Published> {
   static override usage = 'publish PATH... --index NAME [--suite S] [--key FPR] [--dry-run]';
-  static override summary = 'Build, sign and list packages in an index of yours, ready to be seeded.';
+  static override summary = 'Build, sign and list packages in an index of yours.';
   static override description = `Each PATH is a directory as gtpkg package build takes it, a Debian binary package (.deb), or a package repository (.git).
 Publishing the same thing twice changes nothing.`;
   static override examples = [
@@ -21,7 +21,11 @@ Publishing the same thing twice changes nothing.`;
       description: "signs the releases (default: the index's root key)",
       helpValue: 'FPR',
     }),
-    'passphrase-file': Flags.string({ description: 'passphrase of the signing keys', helpValue: 'F' }),
+    'passphrase-file': Flags.string({
+      description: 'passphrase of the signing keys',
+      helpValue: 'F',
+      env: 'GTPKG_PASSPHRASE_FILE',
+    }),
     compression: Flags.integer({
       description: 'zstd level of the payload',
       default: 19,

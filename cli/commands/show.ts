@@ -5,7 +5,9 @@ import { showPackages, type PackageDetails } from '../workflows/query.js';
 
 export default class Show extends GtpkgCommand<typeof Show, { packages: PackageDetails[] }> {
   static override usage = 'show PKG[=VERSION]';
-  static override summary = 'Show what is known of a package: its control fields, signer, core and state.';
+  static override summary = 'Show a package: control fields, signer, core, state.';
+  static override description =
+    'Every version that a source offers, the newest first, and what is installed.';
   static override examples = ['<%= config.bin %> show hello', '<%= config.bin %> show hello=2.10-3'];
   static override args = { pkg: Flags.word({ description: 'PKG or PKG=VERSION', required: true }) };
 

@@ -5,7 +5,9 @@ import type { SourceUpdate } from '../workflows/sync-source.js';
 
 export default class Update extends GtpkgCommand<typeof Update, { updates: SourceUpdate[] }> {
   static override usage = 'update [SOURCE...]';
-  static override summary = 'Fetch the newest signed index of each source and check it.';
+  static override summary = 'Fetch the newest signed index of each source.';
+  static override description =
+    'Only an index that its roots have signed and that goes on from the one known is taken.';
   static override examples = ['<%= config.bin %> update', '<%= config.bin %> update acme'];
   static override strict = false;
 

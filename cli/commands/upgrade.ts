@@ -5,7 +5,7 @@ import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
   static override usage = 'upgrade [PKG...] [--full] [--no-deps] [--dry-run]';
-  static override summary = 'Bring installed packages to the newest version that the sources offer.';
+  static override summary = 'Bring installed packages to their newest versions.';
   static override description = `Adds nothing and removes nothing unless --full is given; what would need that is listed as held back.`;
   static override examples = [
     '<%= config.bin %> upgrade',

@@ -5,8 +5,9 @@ import { verifyInstalled, type Verification } from '../workflows/root.js';
 
 export default class Verify extends GtpkgCommand<typeof Verify, Verification> {
   static override usage = 'verify [PKG...]';
-  static override summary =
-    'Compare installed files with the signed manifests. Exit status 5 when one differs.';
+  static override summary = 'Compare installed files with the signed manifests.';
+  static override description =
+    'Files, links, modes and owners. A difference makes the exit status 5; a changed conffile is shown and is none.';
   static override examples = ['<%= config.bin %> verify', '<%= config.bin %> verify hello'];
   static override strict = false;
 

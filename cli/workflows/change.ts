@@ -3,88 +3,20 @@
  *
  * The root is locked from the reading of its status to the end, so the plan is carried out on what it was made for.
  */
-import {
-  controlFrom,
-  GtpkgError,
-  type Candidate,
-  type ReleasePin,
-  type VerifiedRelease,
-} from '../../model/index.js';
-import type { InstalledPackage } from '../../installer/status.js';
+import { GtpkgError, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
 import type { TransactionStep } from '../../installer/plan.js';
-import type { Explanation, Plan, Request, Step, Target } from '../../resolver/index.js';
+import type { Plan, Step } from '../../resolver/index.js';
 import type { Context } from '../context.js';
 import { confirm, isInteractive } from '../prompt.js';
 import { err } from '../render/colors.js';
 import { renderPlan } from '../render/plan.js';
-import { OfferedUniverse, openSources, type OfferedCandidate, type OpenSource } from './offers.js';
+import { decide, describe, type Change, type ChangeRequest } from './decide.js';
+import type { OfferedCandidate, OpenSource } from './offers.js';
 import { fetchCores, missingBytes, requireFresh, verifyReleases, type WantedRelease } from './releases.js';
 import { rootIsThere } from './root.js';
-import { notFound, notInstalled, offeredHint, parseWanted, someWords } from './versions.js';
+import { parseWanted } from './versions.js';
 
-/** What the user asked for. */
-export type ChangeRequest =
-  | {
-      readonly kind: 'install';
-      readonly words: readonly string[];
-      readonly recommends: boolean;
-      readonly dependencies: boolean;
-    }
-  | {
-      readonly kind: 'upgrade';
-      readonly words: readonly string[];
-      readonly full: boolean;
-      readonly recommends: boolean;
-      readonly dependencies: boolean;
-    }
-  | { readonly kind: 'remove'; readonly words: readonly string[]; readonly purge: boolean }
-  | { readonly kind: 'autoremove'; readonly purge: boolean };
-
-/** One package of a plan. */
-export interface PlannedStep {
-  readonly kind: 'install' | 'upgrade' | 'downgrade' | 'reinstall' | 'remove';
-  readonly name: string;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly source: string | null;
-  readonly auto: boolean;
-  readonly reason: string;
-}
-
-/** The plan and what came of it. */
-export interface Change {
-  readonly root: string;
-  /** false: nothing was ever installed there, and nothing is now */
-  readonly rootExists: boolean;
-  readonly dryRun: boolean;
-  readonly steps: readonly PlannedStep[];
-  /** asked for, and there as it is wanted; `marked`: it was there only for others, and stays now for its own sake */
-  readonly already: readonly { readonly name: string; readonly version: string; readonly marked: boolean }[];
-  /** `held`: by gtpkg hold, and not by what the sources offer */
-  readonly heldBack: readonly {
-    readonly name: string;
-    readonly installed: string;
-    readonly available: string;
-    readonly held: boolean;
-    readonly reason: string;
-  }[];
-  /** removed earlier, of which the conffiles go now */
-  readonly purged: readonly string[];
-  readonly autoremovable: readonly string[];
-  /** bytes not held yet */
-  readonly downloadSize: number;
-  /** bytes */
-  readonly sizeChange: number;
-  /** id in the history; null when nothing was carried out */
-  readonly transaction: number | null;
-  readonly notes: readonly string[];
-}
-
-interface Decision {
-  readonly plan: Plan;
-  readonly status: readonly InstalledPackage[];
-  readonly sources: readonly OpenSource[];
-}
+export type { Change, ChangeRequest, PlannedStep } from './decide.js';
 
 /** @throws GtpkgError NO_SOLUTION, PACKAGE_NOT_FOUND, and all that fetching, verifying and the transaction throw */
 export async function changeRoot(
@@ -150,117 +82,6 @@ export async function changeRoot(
   }
 }
 
-async function decide(context: Context, request: ChangeRequest): Promise<Decision> {
-  const [{ resolve }, { readStatus }] = await Promise.all([
-    import('../../resolver/index.js'),
-    import('../../installer/status.js'),
-  ]);
-  const status = [...readStatus(context.settings.root).values()];
-  const sources = await openSources(context);
-  const universe = new OfferedUniverse(sources);
-  const resolution = resolve({
-    universe,
-    installed: status
-      .filter((each) => each.state === 'installed')
-      .map((each) => ({
-        candidate: installedCandidate(each, universe),
-        manual: !each.auto,
-        held: each.held,
-      })),
-    request: await resolverRequest(context, request, universe, status),
-    architecture: context.architecture,
-  });
-  if (resolution.kind === 'conflict') throw noSolution(resolution.explanation);
-  return { plan: resolution.plan, status, sources };
-}
-
-// The offered entry of what is installed where there is one, so that the resolver sees one candidate and not two.
-function installedCandidate(each: InstalledPackage, universe: OfferedUniverse): Candidate {
-  const same = universe
-    .versions(each.name)
-    .find(
-      (candidate) => candidate.offer.pin.core.key === each.pin.core.key && candidate.source === each.source,
-    );
-  if (same !== undefined) return same;
-  const control = controlFrom(each.fields, `status of ${each.name}`);
-  return {
-    name: each.name,
-    version: each.version,
-    architecture: each.architecture,
-    multiArch: control.multiArch,
-    essential: control.essential,
-    source: '',
-    suite: '',
-    relations: control.relations,
-    installedSize: control.installedSize,
-    downloadSize: each.pin.core.byteLength,
-  };
-}
-
-async function resolverRequest(
-  context: Context,
-  request: ChangeRequest,
-  universe: OfferedUniverse,
-  status: readonly InstalledPackage[],
-): Promise<Request> {
-  if (request.kind === 'autoremove') return { kind: 'autoremove', purge: request.purge };
-  const installed = new Set(status.filter((each) => each.state === 'installed').map((each) => each.name));
-  const mustBeInstalled = async (names: readonly string[]): Promise<readonly string[]> => {
-    for (const name of names)
-      if (!installed.has(name)) throw await notInstalled(name, installed, context.settings.root);
-    return names;
-  };
-  if (request.kind === 'remove') {
-    const left = new Set(leftovers(request, status));
-    return {
-      kind: 'remove',
-      names: await mustBeInstalled(someWords(request.words, 'package').filter((word) => !left.has(word))),
-      purge: request.purge,
-    };
-  }
-  if (request.kind === 'upgrade') {
-    return {
-      kind: 'upgrade',
-      full: request.full,
-      recommends: request.recommends,
-      dependencies: request.dependencies,
-      ...(request.words.length === 0 ? {} : { names: await mustBeInstalled(request.words) }),
-    };
-  }
-  const targets: Target[] = [];
-  for (const word of someWords(request.words, 'package')) {
-    const wanted = parseWanted(word);
-    const offered = universe.versions(wanted.name);
-    if (offered.length === 0 && universe.providers(wanted.name).length === 0)
-      throw await notFound(wanted.name, universe.names(), 'in any source');
-    const fitting = offered.filter(
-      (each) =>
-        (wanted.version === undefined || each.version === wanted.version) &&
-        (wanted.suite === undefined || each.suite === wanted.suite) &&
-        (wanted.source === undefined || each.source === wanted.source),
-    );
-    if (fitting.length === 0 && (offered.length > 0 || wanted.version !== undefined)) {
-      throw new GtpkgError('VERSION_NOT_FOUND', `${wanted.name} is not offered as ${word}`, {
-        hint: offeredHint(offered),
-        data: { name: wanted.name },
-      });
-    }
-    targets.push(wanted);
-  }
-  return { kind: 'install', targets, recommends: request.recommends, dependencies: request.dependencies };
-}
-
-function noSolution(explanation: Explanation): GtpkgError {
-  const fixed = explanation.fixes.length > 0;
-  const sentences = fixed ? explanation.sentences.slice(0, -1) : explanation.sentences;
-  return new GtpkgError('NO_SOLUTION', sentences.join(' ').replace(/\.$/, ''), {
-    hint: fixed
-      ? (explanation.sentences.at(-1) ?? '')
-      : 'gtpkg update fetches newer indexes; gtpkg show PKG tells what a package needs.',
-    data: { explanation },
-  });
-}
-
 function wantedReleases(plan: Plan, sources: readonly OpenSource[]): WantedRelease[] {
   const known = new Set(sources.map(({ source }) => source.name));
   return plan.steps.flatMap((step) => {
@@ -268,65 +89,6 @@ function wantedReleases(plan: Plan, sources: readonly OpenSource[]): WantedRelea
     const candidate = step.to as OfferedCandidate;
     if (!known.has(candidate.source)) throw new GtpkgError('INTERNAL', `${step.name} comes from no source`);
     return [{ pin: candidate.offer.pin, source: candidate.source }];
-  });
-}
-
-function describe(
-  context: Context,
-  { plan, status }: Decision,
-  options: {
-    readonly request: ChangeRequest;
-    readonly dryRun: boolean;
-    readonly rootExists: boolean;
-    readonly downloadSize: number;
-  },
-): Change {
-  const { request, dryRun, rootExists, downloadSize } = options;
-  const byName = new Map(status.map((each) => [each.name, each]));
-  return {
-    root: context.settings.root,
-    rootExists,
-    dryRun,
-    steps: plan.steps.map((step) => ({
-      kind: step.kind,
-      name: step.name,
-      from: step.from?.version ?? null,
-      to: step.to?.version ?? null,
-      source: step.to?.source ?? null,
-      auto: !step.manual,
-      reason: step.reason,
-    })),
-    already: alreadyThere(request, plan, byName),
-    heldBack: plan.heldBack.map(({ name, installed, available, reason }) => ({
-      name,
-      installed: installed.version,
-      available: available.version,
-      held: byName.get(name)?.held === true,
-      reason,
-    })),
-    purged: leftovers(request, status),
-    autoremovable: [...plan.autoremovable],
-    downloadSize,
-    sizeChange: plan.sizeChange * 1024,
-    transaction: null,
-    notes: [],
-  };
-}
-
-function alreadyThere(
-  request: ChangeRequest,
-  plan: Plan,
-  status: ReadonlyMap<string, InstalledPackage>,
-): Change['already'] {
-  if (request.kind !== 'install') return [];
-  const changing = new Set([...plan.steps, ...plan.heldBack].map((each) => each.name));
-  const marked = new Set(plan.marks.map((each) => each.name));
-  const names = new Set(request.words.map((word) => parseWanted(word).name));
-  return [...names].flatMap((name) => {
-    const installed = status.get(name);
-    return installed?.state !== 'installed' || changing.has(name)
-      ? []
-      : [{ name, version: installed.version, marked: marked.has(name) }];
   });
 }
 
@@ -339,15 +101,6 @@ async function agreed(context: Context, request: ChangeRequest, plan: Plan): Pro
   );
   if (!more || !isInteractive()) return true;
   return confirm('Go on?', { yes: context.settings.yes, unattended: true });
-}
-
-// Packages of which only conffiles are left: the resolver does not know them any more.
-function leftovers(request: ChangeRequest, status: readonly InstalledPackage[]): string[] {
-  if (request.kind !== 'remove' || !request.purge) return [];
-  const named = new Set(request.words);
-  return status
-    .filter((each) => each.state === 'config-files' && named.has(each.name))
-    .map((each) => each.name);
 }
 
 function transactionStep(

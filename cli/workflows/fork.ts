@@ -8,7 +8,7 @@ import type { Context } from '../context.js';
 import { getSource, writeIndex } from '../places.js';
 import { showIndex } from './index-views.js';
 import type { IndexSummary } from './indexes.js';
-import { indexRepository, placeForIndex, pushIndex, rootKeys } from './own-index.js';
+import { indexRepository, nameIsFree, placeForIndex, pushIndex, rootKeys } from './own-index.js';
 import { meetPeers } from './releases.js';
 import { freshSource } from './trusted-source.js';
 
@@ -42,13 +42,20 @@ export async function forkIndex(
     threshold: number;
     days: number | undefined;
     passphraseFile: string | undefined;
+    dryRun: boolean;
   },
 ): Promise<IndexSummary> {
   const { copyIndex, forkBlocks, forkIndex: fork } = await import('../../index-repo/index.js');
   const source = await getSource(context, options.source);
   // an expired index may be forked: that is how an abandoned distribution goes on
   const state = await freshSource(context, source, { allowExpired: true });
-  const { signers, publicKeys } = await rootKeys(context, options.keys, options.passphraseFile);
+  await nameIsFree(context, options.name);
+  const { signers, publicKeys } = await rootKeys(context, options.keys, options);
+  const { suites } = await showIndex(context, source.name);
+  const { name, threshold, dryRun } = options;
+  const roots = publicKeys.map((key) => key.fingerprint);
+  const summary = { name, dryRun, suites, roots, threshold };
+  if (dryRun) return { ...summary, introduction: null, sequence: state.sequence + 1, commit: null };
   await context.depot();
   await meetPeers(context, [source]);
   const { directory, depot } = await placeForIndex(context, options.name);
@@ -75,24 +82,10 @@ export async function forkIndex(
     await upstream.close();
     await log.close();
   }
-  const introduction = {
-    indexCore,
-    roots: publicKeys.map((key) => key.fingerprint),
-    threshold: options.threshold,
-    peers: [],
-    bootstrap: [],
-  };
-  const index = await writeIndex(context, {
-    name: options.name,
-    indexCore,
-    introduction,
-    suite: (await showIndex(context, source.name)).suites[0] ?? 'stable',
-  });
+  const introduction = { indexCore, roots, threshold, peers: [], bootstrap: [] };
+  const suite = suites[0] ?? 'stable';
+  const index = await writeIndex(context, { name, indexCore, introduction, suite });
   await pushIndex(context, index);
-  return {
-    name: index.name,
-    introduction: formatIntroduction(introduction),
-    sequence: made.sequence,
-    commit: made.commit,
-  };
+  const { sequence, commit } = made;
+  return { ...summary, introduction: formatIntroduction(introduction), sequence, commit };
 }

@@ -6,15 +6,26 @@ import { formatIntroduction, GtpkgError } from '../../model/index.js';
 import type { Context } from '../context.js';
 import { getIndex, writeIndex } from '../places.js';
 import { showIndex } from './index-views.js';
-import { indexRepository, indexSigners, placeForIndex, pushIndex, rootKeys } from './own-index.js';
+import {
+  indexRepository,
+  indexSigners,
+  nameIsFree,
+  placeForIndex,
+  pushIndex,
+  rootKeys,
+} from './own-index.js';
 import { parseWanted, someWords } from './versions.js';
 
-/** A new index. */
+/** A new index. With `dryRun` there is none, and no introduction and no commit of it. */
 export interface IndexSummary {
   readonly name: string;
-  readonly introduction: string;
+  readonly dryRun: boolean;
+  readonly introduction: string | null;
   readonly sequence: number;
-  readonly commit: string;
+  readonly commit: string | null;
+  readonly suites: readonly string[];
+  readonly roots: readonly string[];
+  readonly threshold: number;
 }
 
 /** What index remove took out. */
@@ -39,10 +50,16 @@ export async function createIndex(
     suites: readonly string[];
     days: number | undefined;
     passphraseFile: string | undefined;
+    dryRun: boolean;
   },
 ): Promise<IndexSummary> {
   const { createIndex: create } = await import('../../index-repo/index.js');
-  const { signers, publicKeys } = await rootKeys(context, options.keys, options.passphraseFile);
+  const { name, suites, threshold, dryRun } = options;
+  await nameIsFree(context, name);
+  const { signers, publicKeys } = await rootKeys(context, options.keys, options);
+  const roots = publicKeys.map((key) => key.fingerprint);
+  const summary = { name, dryRun, suites, roots, threshold };
+  if (dryRun) return { ...summary, introduction: null, sequence: 1, commit: null };
   const { directory, depot } = await placeForIndex(context, options.name);
   const indexCore = await depot.createLog(options.name);
   const made = await create(join(directory, 'index.git'), {
@@ -56,26 +73,12 @@ export async function createIndex(
     now: context.now,
     ...(options.days === undefined ? {} : { validForDays: options.days }),
   });
-  const introduction = {
-    indexCore,
-    roots: publicKeys.map((key) => key.fingerprint),
-    threshold: options.threshold,
-    peers: [],
-    bootstrap: [],
-  };
-  const index = await writeIndex(context, {
-    name: options.name,
-    indexCore,
-    introduction,
-    suite: options.suites[0] ?? 'stable',
-  });
+  const introduction = { indexCore, roots, threshold, peers: [], bootstrap: [] };
+  const suite = suites[0] ?? 'stable';
+  const index = await writeIndex(context, { name, indexCore, introduction, suite });
   await pushIndex(context, index);
-  return {
-    name: index.name,
-    introduction: formatIntroduction(introduction),
-    sequence: made.sequence,
-    commit: made.commit,
-  };
+  const { sequence, commit } = made;
+  return { ...summary, introduction: formatIntroduction(introduction), sequence, commit };
 }
 
 /** Takes releases out. @throws GtpkgError PACKAGE_NOT_FOUND, VERSION_NOT_FOUND */

@@ -2,11 +2,12 @@
  * Keys of this home: generate, import, export, list, and the signer that other workflows ask for.
  */
 import { buffer } from 'node:stream/consumers';
-import { GtpkgError, type Fingerprint } from '../../model/index.js';
+import type { Fingerprint } from '../../model/index.js';
 import type { KeyInfo, Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { readGiven } from '../files.js';
 import { passphraseFrom } from '../prompt.js';
+import { withScratch } from '../scratch.js';
 
 /** A key as the command line shows it. */
 export interface KeySummary {
@@ -32,32 +33,37 @@ function summary(context: Context, key: KeyInfo): KeySummary {
   };
 }
 
-async function find(context: Context, fingerprint: Fingerprint): Promise<KeySummary> {
-  const key = (await (await context.keys()).list()).find((each) => each.fingerprint === fingerprint);
-  if (key === undefined) throw new GtpkgError('KEY_NOT_FOUND', `there is no key ${fingerprint} in this home`);
-  return summary(context, key);
-}
-
 /** Makes a key and stores both parts. */
 export async function generateKey(
   context: Context,
   options: { name: string; email: string; passphrase: string | undefined; days: number | undefined },
 ): Promise<KeySummary> {
   const keys = await context.keys();
-  const { fingerprint } = await keys.generate({
+  const made = await keys.generate({
     name: options.name,
     email: options.email,
     ...(options.passphrase === undefined ? {} : { passphrase: options.passphrase }),
     ...(options.days === undefined ? {} : { expiresIn: options.days * 86_400 }),
   });
-  return find(context, fingerprint);
+  return summary(context, made);
 }
 
-/** Imports from a file or standard input. @throws GtpkgError FILE_NOT_FOUND, KEY_MALFORMED, KEY_WEAK */
-export async function importKey(context: Context, file: string): Promise<KeySummary> {
+/**
+ * Imports from a file or standard input.
+ * @throws GtpkgError FILE_NOT_FOUND, KEY_MALFORMED, KEY_WEAK
+ */
+export async function importKey(
+  context: Context,
+  file: string,
+  dryRun: boolean,
+): Promise<KeySummary & { readonly dryRun: boolean }> {
   const bytes = file === '-' ? await buffer(process.stdin) : await readGiven(file);
-  const { fingerprint } = await (await context.keys()).import(bytes);
-  return find(context, fingerprint);
+  if (!dryRun) return { ...summary(context, await (await context.keys()).import(bytes)), dryRun };
+  const { KeyStore } = await import('../../trust/keystore.js');
+  return withScratch(context, 'key', async (directory) => ({
+    ...summary(context, await new KeyStore(directory).import(bytes)),
+    dryRun,
+  }));
 }
 
 /** @throws GtpkgError KEY_NOT_FOUND */

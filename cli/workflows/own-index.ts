@@ -15,22 +15,37 @@ export function indexRepository(index: { readonly directory: string }): string {
   return join(index.directory, 'index.git');
 }
 
-/** Root keys as the command line names them: private ones sign, public ones are only named. */
+/**
+ * Root keys as the command line names them: private ones sign, public ones are only named.
+ * @throws GtpkgError USAGE; KEY_NOT_FOUND, also when fewer than `threshold` can sign here
+ */
 export async function rootKeys(
   context: Context,
   keys: readonly string[],
-  passphraseFile: string | undefined,
+  { threshold, passphraseFile }: { threshold: number; passphraseFile: string | undefined },
 ): Promise<{ signers: Signer[]; publicKeys: PublicKey[] }> {
+  if (threshold > keys.length)
+    throw new GtpkgError('USAGE', `a threshold of ${threshold} needs as many root keys, not ${keys.length}`, {
+      hint: 'Give --key once for each root key.',
+    });
   const store = await context.keys();
   const known = await store.list();
   const signers: Signer[] = [];
   const publicKeys: PublicKey[] = [];
   for (const key of keys) {
     const fingerprint = await store.resolve(key);
+    if (publicKeys.some((each) => each.fingerprint === fingerprint))
+      throw new GtpkgError('USAGE', `the key ${fingerprint} is named twice`);
     publicKeys.push(await store.publicKey(fingerprint));
     if (known.some((each) => each.fingerprint === fingerprint && each.secret))
       signers.push(await signerFor(context, fingerprint, passphraseFile));
   }
+  if (signers.length < threshold)
+    throw new GtpkgError(
+      'KEY_NOT_FOUND',
+      `${threshold} of the root keys must sign, and this home has the private part of ${signers.length}`,
+      { hint: 'gtpkg key import takes over a private key.', data: { threshold, signers: signers.length } },
+    );
   return { signers, publicKeys };
 }
 
@@ -69,16 +84,19 @@ export async function pushIndex(context: Context, index: OwnIndex): Promise<void
   await depot.join([index.indexCore]);
 }
 
-/** A place for a new index: its log's key, and a directory with nothing in it. @throws GtpkgError ALREADY_EXISTS */
+/** @throws GtpkgError ALREADY_EXISTS, BAD_NAME */
+export async function nameIsFree(context: Context, name: string): Promise<void> {
+  if ((await findIndex(context, checkName(name))) === undefined) return;
+  throw new GtpkgError('ALREADY_EXISTS', `an index "${name}" is kept in this home already`, {
+    hint: 'Choose another name; gtpkg index list shows what is here.',
+  });
+}
+
+/** A place for a new index of a free name: a directory with nothing in it. */
 export async function placeForIndex(
   context: Context,
   name: string,
 ): Promise<{ directory: string; depot: Depot }> {
-  if ((await findIndex(context, checkName(name))) !== undefined) {
-    throw new GtpkgError('ALREADY_EXISTS', `an index "${name}" is kept in this home already`, {
-      hint: 'Choose another name; gtpkg index list shows what is here.',
-    });
-  }
   const directory = context.home('indexes', name);
   // without its index.json this is what a killed attempt left
   await rm(directory, { recursive: true, force: true });

@@ -1,39 +1,29 @@
 /**
- * Releases in package repositories: build, import, sign, show, verify.
+ * Releases in package repositories: sign, show, verify.
  */
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   compareVersions,
-  EXIT,
   GtpkgError,
   manifestSize,
   pathToText,
-  systemCode,
-  type Control,
   type CoreKey,
-  type ErrorCode,
   type ReleaseId,
 } from '../../model/index.js';
-import type { DescribedRelease, PackageInput } from '../../package-repo/index.js';
+import type { DescribedRelease } from '../../package-repo/index.js';
 import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
-import { systemFailure } from '../files.js';
+import { withScratch } from '../scratch.js';
+import { repositoryOf } from './build.js';
 import { signerFor } from './keys.js';
 
-/** A release as a commit. */
-export interface BuiltRelease extends ReleaseId {
-  readonly commit: string;
-  readonly tree: string;
-  readonly repository: string;
-  /** false when the very same release was there already */
-  readonly changed: boolean;
-}
+export { buildFrom, readInput } from './build.js';
 
 /** A release as a signed tag. */
 export interface SignedRelease extends ReleaseId {
-  readonly tag: string;
+  readonly dryRun: boolean;
+  /** null with `dryRun` when there is none yet */
+  readonly tag: string | null;
   readonly tagName: string;
   readonly signer: string;
   readonly repository: string;
@@ -61,111 +51,6 @@ export interface ReleaseChoice {
   readonly name: string;
   readonly version?: string | undefined;
   readonly architecture?: string | undefined;
-}
-
-/** The repository of a package in this home. */
-export function repositoryOf(context: Context, name: string): string {
-  return context.home('packages', `${name}.git`);
-}
-
-async function commit(
-  context: Context,
-  input: PackageInput,
-  repo: string | undefined,
-): Promise<BuiltRelease> {
-  const { commitRelease } = await import('../../package-repo/index.js');
-  const repository = repo === undefined ? repositoryOf(context, input.control.name) : resolve(repo);
-  const done = await commitRelease(repository, input);
-  return { ...done.id, commit: done.commit, tree: done.tree, repository, changed: done.changed };
-}
-
-/** What to do about each kind of input that cannot be read. */
-const REPAIR: Partial<Readonly<Record<ErrorCode, string>>> = {
-  CONTROL_MALFORMED: 'Correct the control file: one paragraph in UTF-8, fields as in deb-control(5).',
-  DEB_MALFORMED: 'Fetch or build the file again; dpkg-deb --info shows what dpkg makes of it.',
-  DEB_UNSAFE: 'Do not install this file. Honest tools do not make such archives.',
-  SOURCE_DIR_MALFORMED: 'A package directory has control and data/, and may have conffiles and scripts/.',
-};
-
-// Of several files it must be clear which one is meant.
-function inputFailure(error: unknown, path: string): unknown {
-  if (!(error instanceof GtpkgError) || error.exit !== EXIT.usage) return error;
-  const { code, message, data } = error;
-  const hint = error.hint ?? REPAIR[code];
-  return new GtpkgError(code, message.includes(basename(path)) ? message : `${path}: ${message}`, {
-    ...(hint === undefined ? {} : { hint }),
-    data: { ...data, path },
-    cause: error,
-  });
-}
-
-/**
- * Reads what a user may hand to publish: a directory, a .deb. Must be closed.
- * @throws GtpkgError FILE_NOT_FOUND, SOURCE_DIR_MALFORMED, CONTROL_MALFORMED, DEB_…
- */
-export async function readInput(path: string): Promise<PackageInput> {
-  const { readDeb, readDirectory } = await import('../../package-repo/index.js');
-  const kind = await stat(path).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT')
-      throw new GtpkgError('FILE_NOT_FOUND', `${path} does not exist`, {
-        hint: 'Name a directory with a control file, or a .deb.',
-        cause: error,
-      });
-    throw systemFailure(error, path);
-  });
-  try {
-    return kind.isDirectory() ? await readDirectory(path) : await readDeb(path);
-  } catch (error) {
-    throw inputFailure(error, path);
-  }
-}
-
-/**
- * Commits what `path` holds into its package repository.
- * @param accept - may refuse it before anything is written
- * @throws GtpkgError as readInput; ALREADY_EXISTS
- */
-export async function buildFrom(
-  context: Context,
-  path: string,
-  { repo, accept }: { repo?: string | undefined; accept?: (control: Control) => void } = {},
-): Promise<BuiltRelease> {
-  const input = await readInput(path);
-  try {
-    accept?.(input.control);
-    return await commit(context, input, repo);
-  } catch (error) {
-    throw inputFailure(error, path);
-  } finally {
-    await input.close();
-  }
-}
-
-/** Builds one directory. */
-export async function buildPackage(
-  context: Context,
-  directory: string,
-  repo: string | undefined,
-): Promise<BuiltRelease> {
-  return buildFrom(context, directory, { repo });
-}
-
-/** Imports .deb files in the order given. @throws GtpkgError DEB_MALFORMED, DEB_UNSAFE */
-export async function importPackages(
-  context: Context,
-  files: readonly string[],
-  repo: string | undefined,
-): Promise<BuiltRelease[]> {
-  if (files.length === 0)
-    throw new GtpkgError('USAGE', 'no .deb file is named', { hint: 'gtpkg package import FILE.deb...' });
-  const releases: BuiltRelease[] = [];
-  context.report({ kind: 'start', id: 'import', label: 'Importing', total: files.length });
-  for (const file of files) {
-    releases.push(await buildFrom(context, file, { repo }));
-    context.report({ kind: 'advance', id: 'import', done: releases.length, note: file });
-  }
-  context.report({ kind: 'end', id: 'import' });
-  return releases;
 }
 
 /** The one release that `choice` means. @throws GtpkgError RELEASE_NOT_FOUND */
@@ -236,20 +121,21 @@ export async function releaseKey(context: Context, key: string | undefined): Pro
 /** Signs one built release. */
 export async function signPackage(
   context: Context,
-  options: ReleaseChoice & { key: string | undefined; passphraseFile: string | undefined },
+  options: ReleaseChoice & {
+    readonly key: string | undefined;
+    readonly passphraseFile: string | undefined;
+    readonly dryRun: boolean;
+  },
 ): Promise<SignedRelease> {
   const { signRelease, tagName } = await import('../../package-repo/index.js');
   const { repository, release } = await chooseRelease(context, options);
+  const { id, tag } = release;
   const signer = await signerFor(context, await releaseKey(context, options.key), options.passphraseFile);
-  const signed = await signRelease(repository, release.id, signer);
-  return {
-    ...release.id,
-    tag: signed.tag,
-    tagName: tagName(release.id),
-    signer: signer.fingerprint,
-    repository,
-    changed: signed.changed,
-  };
+  const signed = options.dryRun
+    ? { tag: tag?.oid ?? null, changed: tag === undefined }
+    : await signRelease(repository, id, signer);
+  const { fingerprint } = signer;
+  return { ...id, dryRun: options.dryRun, ...signed, tagName: tagName(id), signer: fingerprint, repository };
 }
 
 function details(repository: string, release: DescribedRelease, verified: true | null): ReleaseDetails {
@@ -308,8 +194,7 @@ export async function verifyPackage(context: Context, choice: ReleaseChoice): Pr
   const { repository, release: found } = await chooseRelease(context, choice);
   const release = found as TaggedRelease;
   const key = await releaseSigner(context, release);
-  const scratch = await mkdtemp(join(tmpdir(), 'gtpkg-verify-'));
-  try {
+  return withScratch(context, 'verify', async (scratch) => {
     const file = join(scratch, 'image');
     const { byteLength } = await writeImage(repository, release.id, file, { level: 1 });
     const source = await fileSource(file);
@@ -329,7 +214,5 @@ export async function verifyPackage(context: Context, choice: ReleaseChoice): Pr
       },
     });
     return details(repository, release, true);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }

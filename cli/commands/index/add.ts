@@ -6,7 +6,7 @@ import { addFromSource } from '../../workflows/index-add.js';
 
 export default class IndexAdd extends GtpkgCommand<typeof IndexAdd, Published> {
   static override usage = 'index add NAME PKG[=VERSION]@SOURCE... [--suite S] [--dry-run]';
-  static override summary = "List releases of other people's distributions in an index of yours.";
+  static override summary = "List other people's releases in an index of yours.";
   static override description =
     'PKG@SOURCE is fetched and verified whole first; then the entry and the public key of its maintainer go into the index. The release keeps its core key, so all its seeders go on serving it.';
   static override examples = [
@@ -17,7 +17,11 @@ export default class IndexAdd extends GtpkgCommand<typeof IndexAdd, Published> {
   static override args = { name: Flags.word({ description: 'an index kept here', required: true }) };
   static override flags = {
     suite: Flags.string({ description: "the suite (default: the index's first)", helpValue: 'S' }),
-    'passphrase-file': Flags.string({ description: 'passphrase of the root keys', helpValue: 'F' }),
+    'passphrase-file': Flags.string({
+      description: 'passphrase of the root keys',
+      helpValue: 'F',
+      env: 'GTPKG_PASSPHRASE_FILE',
+    }),
     'allow-older': Flags.boolean({ description: 'accept a version lower than the one that is listed' }),
     'dry-run': Flags.boolean({ description: 'say what would be added, change nothing' }),
   };

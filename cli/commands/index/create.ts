@@ -1,9 +1,11 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
+import { renderNewIndex } from '../../render/new-index.js';
 import { createIndex, type IndexSummary } from '../../workflows/indexes.js';
 
 export default class IndexCreate extends GtpkgCommand<typeof IndexCreate, IndexSummary> {
-  static override usage = 'index create NAME --key FPR... [--threshold K] [--suite S]... [--valid-for DAYS]';
+  static override usage =
+    'index create NAME --key FPR... [--threshold K] [--suite S]... [--valid-for DAYS] [--dry-run]';
   static override summary = 'Start a distribution: a signed index with nothing in it yet.';
   static override description =
     'Prints the introduction: the one line that users need to trust and find this distribution.';
@@ -37,7 +39,12 @@ export default class IndexCreate extends GtpkgCommand<typeof IndexCreate, IndexS
       min: 1,
       helpValue: 'DAYS',
     }),
-    'passphrase-file': Flags.string({ description: 'passphrase of the root keys', helpValue: 'F' }),
+    'passphrase-file': Flags.string({
+      description: 'passphrase of the root keys',
+      helpValue: 'F',
+      env: 'GTPKG_PASSPHRASE_FILE',
+    }),
+    'dry-run': Flags.boolean({ description: 'check everything, sign and keep nothing' }),
   };
 
   protected async work({ context, args, flags }: Call<typeof IndexCreate>): Promise<IndexSummary> {
@@ -48,10 +55,11 @@ export default class IndexCreate extends GtpkgCommand<typeof IndexCreate, IndexS
       suites: flags.suite ?? ['stable'],
       days: flags['valid-for'],
       passphraseFile: flags['passphrase-file'],
+      dryRun: flags['dry-run'],
     });
   }
 
   protected render(index: IndexSummary): string {
-    return index.introduction;
+    return renderNewIndex(index);
   }
 }

@@ -1,11 +1,13 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
+import { renderNewIndex } from '../../render/new-index.js';
 import { forkIndex } from '../../workflows/fork.js';
 import type { IndexSummary } from '../../workflows/indexes.js';
 
 export default class IndexFork extends GtpkgCommand<typeof IndexFork, IndexSummary> {
-  static override usage = 'index fork SOURCE NAME --key FPR... [--threshold K] [--valid-for DAYS]';
-  static override summary = 'Fork a whole distribution: the same packages under keys of your own.';
+  static override usage =
+    'index fork SOURCE NAME --key FPR... [--threshold K] [--valid-for DAYS] [--dry-run]';
+  static override summary = 'Fork a whole distribution under keys of your own.';
   static override description = `Signs one small commit on top of the source's index. No package is copied: the fork names the same release cores.
 Prints the new introduction.`;
   static override examples = ['<%= config.bin %> index fork acme acme-ng --key 8A2F…'];
@@ -32,7 +34,12 @@ Prints the new introduction.`;
       min: 1,
       helpValue: 'DAYS',
     }),
-    'passphrase-file': Flags.string({ description: 'passphrase of the root keys', helpValue: 'F' }),
+    'passphrase-file': Flags.string({
+      description: 'passphrase of the root keys',
+      helpValue: 'F',
+      env: 'GTPKG_PASSPHRASE_FILE',
+    }),
+    'dry-run': Flags.boolean({ description: 'check everything, sign and keep nothing' }),
   };
 
   protected async work({ context, args, flags }: Call<typeof IndexFork>): Promise<IndexSummary> {
@@ -43,10 +50,11 @@ Prints the new introduction.`;
       threshold: flags.threshold,
       days: flags['valid-for'],
       passphraseFile: flags['passphrase-file'],
+      dryRun: flags['dry-run'],
     });
   }
 
   protected render(index: IndexSummary): string {
-    return index.introduction;
+    return renderNewIndex(index);
   }
 }

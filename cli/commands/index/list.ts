@@ -5,7 +5,7 @@ import { listIndex, type IndexListing } from '../../workflows/index-views.js';
 
 export default class IndexList extends GtpkgCommand<typeof IndexList, IndexListing> {
   static override usage = 'index list [NAME]';
-  static override summary = 'List the indexes kept here, or the releases in one of them.';
+  static override summary = 'List the indexes kept here, or the releases in one.';
   static override examples = ['<%= config.bin %> index list', '<%= config.bin %> index list acme'];
   static override args = { name: Flags.word({ description: 'an index kept here' }) };
 

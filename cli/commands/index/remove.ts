@@ -16,7 +16,11 @@ export default class IndexRemove extends GtpkgCommand<typeof IndexRemove, Remove
   static override args = { name: Flags.word({ description: 'an index kept here', required: true }) };
   static override flags = {
     suite: Flags.string({ description: "the suite (default: the index's first)", helpValue: 'S' }),
-    'passphrase-file': Flags.string({ description: 'passphrase of the root keys', helpValue: 'F' }),
+    'passphrase-file': Flags.string({
+      description: 'passphrase of the root keys',
+      helpValue: 'F',
+      env: 'GTPKG_PASSPHRASE_FILE',
+    }),
     'dry-run': Flags.boolean({ description: 'say what would be removed, change nothing' }),
   };
 

@@ -6,8 +6,7 @@ import { showIndex, type IndexDetails } from '../../workflows/index-views.js';
 
 export default class IndexShow extends GtpkgCommand<typeof IndexShow, IndexDetails> {
   static override usage = 'index show NAME';
-  static override summary =
-    'Show the head of an index: who may sign it, how long it is valid, what it holds.';
+  static override summary = 'Show the head of an index: signers, validity, size.';
   static override examples = ['<%= config.bin %> index show acme'];
   static override args = {
     name: Flags.word({ description: 'an index kept here, or a source', required: true }),

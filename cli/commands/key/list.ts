@@ -17,7 +17,7 @@ export default class KeyList extends GtpkgCommand<typeof KeyList, { keys: KeySum
       ['FINGERPRINT', 'KIND', 'STATE', 'USER'],
       keys.map((key) => [
         key.fingerprint,
-        key.secret ? 'private' : 'public',
+        key.secret ? (key.protected ? 'private, passphrase' : 'private') : 'public',
         key.state,
         key.userIds.join(', '),
       ]),

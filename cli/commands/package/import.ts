@@ -1,6 +1,7 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
-import { importPackages, type BuiltRelease } from '../../workflows/packages.js';
+import { renderBuilt } from '../../render/built.js';
+import { importPackages, type BuiltRelease } from '../../workflows/build.js';
 
 export default class PackageImport extends GtpkgCommand<typeof PackageImport, { releases: BuiltRelease[] }> {
   static override usage = 'package import FILE.deb... [--repo R.git] [--dry-run]';
@@ -14,22 +15,16 @@ export default class PackageImport extends GtpkgCommand<typeof PackageImport, { 
   static override strict = false;
   static override flags = {
     repo: Flags.string({ description: 'the package repository (default: in the home)', helpValue: 'R.git' }),
+    'dry-run': Flags.boolean({ description: 'read and check them, write nothing' }),
   };
 
-  protected async work({
-    context,
-    words,
-    flags,
-  }: Call<typeof PackageImport>): Promise<{ releases: BuiltRelease[] }> {
-    return { releases: await importPackages(context, words, flags.repo) };
+  protected async work(call: Call<typeof PackageImport>): Promise<{ releases: BuiltRelease[] }> {
+    const { context, words, flags } = call;
+    const options = { repo: flags.repo, dryRun: flags['dry-run'] };
+    return { releases: await importPackages(context, words, options) };
   }
 
   protected render({ releases }: { releases: BuiltRelease[] }): string {
-    return releases
-      .map(
-        (release) =>
-          `${release.name} ${release.version} (${release.architecture}) is commit ${release.commit} in ${release.repository}${release.changed ? '' : ', as before'}`,
-      )
-      .join('\n');
+    return releases.map(renderBuilt).join('\n');
   }
 }

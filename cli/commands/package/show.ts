@@ -5,7 +5,9 @@ import { showPackage, type ReleaseDetails } from '../../workflows/packages.js';
 
 export default class PackageShow extends GtpkgCommand<typeof PackageShow, ReleaseDetails> {
   static override usage = 'package show NAME [VERSION]';
-  static override summary = 'Show a release in a package repository: control, scripts, conffiles, paths.';
+  static override summary = 'Show a release in a package repository.';
+  static override description =
+    'Control, scripts, conffiles, paths and signature, as they stand there, unchecked.';
   static override examples = [
     '<%= config.bin %> package show hello',
     '<%= config.bin %> package show hello.git 2.10-3',

@@ -4,7 +4,8 @@ import { signPackage, type SignedRelease } from '../../workflows/packages.js';
 
 export default class PackageSign extends GtpkgCommand<typeof PackageSign, SignedRelease> {
   static override usage = 'package sign NAME VERSION [--key FPR] [--dry-run]';
-  static override summary = 'Sign a built release: an annotated tag that git verify-tag accepts.';
+  static override summary = 'Sign a built release with an OpenPGP key.';
+  static override description = 'The signature is an annotated tag that git verify-tag accepts.';
   static override examples = ['<%= config.bin %> package sign hello 2.10-3 --key ada@example.org'];
   static override args = {
     name: Flags.word({ description: 'package, or the path of its repository', required: true }),
@@ -16,7 +17,12 @@ export default class PackageSign extends GtpkgCommand<typeof PackageSign, Signed
       helpValue: 'FPR',
     }),
     architecture: Flags.string({ description: 'where a version has several', helpValue: 'ARCH' }),
-    'passphrase-file': Flags.string({ description: 'passphrase of the key', helpValue: 'F' }),
+    'passphrase-file': Flags.string({
+      description: 'passphrase of the key',
+      helpValue: 'F',
+      env: 'GTPKG_PASSPHRASE_FILE',
+    }),
+    'dry-run': Flags.boolean({ description: 'say which key would sign what' }),
   };
 
   protected async work({ context, args, flags }: Call<typeof PackageSign>): Promise<SignedRelease> {
@@ -26,10 +32,13 @@ export default class PackageSign extends GtpkgCommand<typeof PackageSign, Signed
       architecture: flags.architecture,
       key: flags.key,
       passphraseFile: flags['passphrase-file'],
+      dryRun: flags['dry-run'],
     });
   }
 
   protected render(release: SignedRelease): string {
-    return `${release.name} ${release.version} (${release.architecture}) ${release.changed ? 'is signed' : 'was already signed'} by ${release.signer}: tag ${release.tagName} in ${release.repository}`;
+    const { name, version, architecture, signer, tagName, repository } = release;
+    const how = !release.changed ? 'was already signed' : release.dryRun ? 'would be signed' : 'is signed';
+    return `${name} ${version} (${architecture}) ${how} by ${signer}: tag ${tagName} in ${repository}`;
   }
 }

@@ -5,8 +5,9 @@ import { verifyPackage, type ReleaseDetails } from '../../workflows/packages.js'
 
 export default class PackageVerify extends GtpkgCommand<typeof PackageVerify, ReleaseDetails> {
   static override usage = 'package verify NAME [VERSION]';
-  static override summary =
-    'Check a release in a package repository: objects, signature, manifest, every file.';
+  static override summary = 'Check a release in a package repository, every byte.';
+  static override description =
+    'Objects, signature, manifest and every file, as a client would. The key that signed must be in this home.';
   static override examples = [
     '<%= config.bin %> package verify hello',
     '<%= config.bin %> package verify hello.git 2.10-3',
