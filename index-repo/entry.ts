@@ -2,7 +2,7 @@
  * Index entries and the shards that hold them. docs/formats/index.md §4. Pure; loads neither git nor openpgp.
  *
  * An entry is the release's whole control paragraph, then five fields that pin the release, in this order: Core,
- * Core-Size, Tag, Tree-SHA256, Signer. A shard has one canonical spelling: formatShard(parseShard(x)) = x.
+ * Core-Size, Release-Tag, Tree-SHA256, Signer. A shard has one canonical spelling: formatShard(parseShard(x)) = x.
  */
 import { createHash } from 'node:crypto';
 import { controlFrom, type Control } from '../model/control.js';
@@ -22,7 +22,7 @@ export interface IndexEntry {
   readonly fields: Paragraph;
 }
 
-const PIN_FIELDS = ['Core', 'Core-Size', 'Tag', 'Tree-SHA256', 'Signer'] as const;
+const PIN_FIELDS = ['Core', 'Core-Size', 'Release-Tag', 'Tree-SHA256', 'Signer'] as const;
 
 // The control paragraph is typed on first use: a reader of 63,000 entries looks into few of them.
 class LazyEntry implements IndexEntry {
@@ -97,7 +97,7 @@ export function entryOf(fields: Paragraph): IndexEntry {
       version: need('Version'),
       architecture: need('Architecture'),
       core: { key: parseCoreKey(need('Core')), byteLength: Number(size) },
-      tag: parseOid(need('Tag')),
+      tag: parseOid(need('Release-Tag')),
       tree: parseSha256(need('Tree-SHA256')),
       signer: parseFingerprint(need('Signer')),
     };
@@ -200,7 +200,7 @@ function canonicalText(entry: IndexEntry): string {
 }
 
 function setPin(fields: Paragraph, pin: ReleasePin): Paragraph {
-  fields.set('Core', pin.core.key).set('Core-Size', String(pin.core.byteLength)).set('Tag', pin.tag);
+  fields.set('Core', pin.core.key).set('Core-Size', String(pin.core.byteLength)).set('Release-Tag', pin.tag);
   return fields.set('Tree-SHA256', pin.tree).set('Signer', pin.signer);
 }
 

@@ -53,7 +53,7 @@ export type RootStatus = ReadonlyMap<string, InstalledPackage>;
 
 // A control field of such a name is dropped: what these say is ours to say.
 const OWN_FIELDS = [
-  'Status', 'Index-Source', 'Index-Suite', 'Core', 'Core-Size', 'Tag', 'Tree-SHA256', 'Signer', 'Manifest-SHA256',
+  'Status', 'Index-Source', 'Index-Suite', 'Core', 'Core-Size', 'Release-Tag', 'Tree-SHA256', 'Signer', 'Manifest-SHA256',
   'Auto-Installed', 'Held', 'Scripts', 'Conffiles', 'Replaced-Files',
 ]; // prettier-ignore
 const OWN = new Set(OWN_FIELDS.map((name) => name.toLowerCase()));
@@ -75,7 +75,7 @@ function toParagraph(pkg: InstalledPackage): Paragraph {
     ['Index-Suite', pkg.suite],
     ['Core', pkg.pin.core.key],
     ['Core-Size', String(pkg.pin.core.byteLength)],
-    ['Tag', pkg.pin.tag],
+    ['Release-Tag', pkg.pin.tag],
     ['Tree-SHA256', pkg.pin.tree],
     ['Signer', pkg.pin.signer],
     ['Manifest-SHA256', pkg.manifest],
@@ -136,7 +136,7 @@ function fromParagraph(fields: Paragraph, where: string): InstalledPackage {
         key: need('Core', /^[a-z0-9]{52}$/) as CoreKey,
         byteLength: Number(need('Core-Size', /^\d{1,15}$/)),
       },
-      tag: need('Tag', /^[0-9a-f]{40}$/) as Oid,
+      tag: need('Release-Tag', /^[0-9a-f]{40}$/) as Oid,
       tree: need('Tree-SHA256', /^[0-9a-f]{64}$/) as Sha256,
       signer: need('Signer', /^[0-9A-F]{40}$/) as Fingerprint,
     },

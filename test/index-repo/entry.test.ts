@@ -25,7 +25,7 @@ describe('index entries', () => {
         'Description',
         'Core',
         'Core-Size',
-        'Tag',
+        'Release-Tag',
         'Tree-SHA256',
         'Signer',
       ],
@@ -36,7 +36,7 @@ describe('index entries', () => {
   });
 
   test('a control paragraph that uses the name of a pin field is refused', () => {
-    for (const field of ['Core', 'core-size', 'Tag', 'TREE-SHA256', 'Signer']) {
+    for (const field of ['Core', 'core-size', 'Release-Tag', 'TREE-SHA256', 'Signer']) {
       const { pin } = makeEntry('hello', '1', signer);
       assert.throws(() => entryFrom(makeControl('hello', '1', { [field]: 'x' }), pin), malformed(), field);
     }
@@ -108,7 +108,7 @@ describe('shards', () => {
       'Core missing': good.replace(/Core: .*\n/, ''),
       'Core-Size zero': good.replace(/Core-Size: .*/, 'Core-Size: 0'),
       'Core-Size not a number': good.replace(/Core-Size: .*/, 'Core-Size: 1e9'),
-      'Tag short': good.replace(/Tag: .*/, 'Tag: abc'),
+      'Tag short': good.replace(/Release-Tag: .*/, 'Release-Tag: abc'),
       'Maintainer missing, so not typed': good.replace(/Package: aa/, 'Package: A!'),
       'bad version': good.replace('Version: 1', 'Version: x'),
       'bad relation': good.replace('Maintainer:', 'Depends: a ( b\nMaintainer:'),
