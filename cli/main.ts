@@ -21,14 +21,19 @@ interface Found {
   readonly argv: readonly string[];
 }
 
+function isGlobalFlag(word: string): boolean {
+  const [, name = ''] = /^--([a-z]+)(?:=.*)?$/s.exec(word) ?? [];
+  return word === '-y' || Object.hasOwn(globalFlags, name);
+}
+
 // Global flags may stand before the command, too: they are moved behind it.
 function frontFlagsLast(argv: readonly string[]): string[] {
   let at = 0;
   for (; at < argv.length; at++) {
-    const [, name = '', inline] = /^--([a-z]+)(=.*)?$/s.exec(argv[at] ?? '') ?? [];
-    const flag = argv[at] === '-y' ? globalFlags.yes : (globalFlags as Record<string, unknown>)[name];
-    if (flag === undefined) break;
-    if ((flag as { type: string }).type === 'option' && inline === undefined) at++;
+    const word = argv[at] ?? '';
+    if (!isGlobalFlag(word)) break;
+    const flag = globalFlags[word.slice(2) as keyof typeof globalFlags] as { type: string } | undefined;
+    if (flag?.type === 'option') at++;
   }
   const words = argv.slice(at);
   const end = words.includes('--') ? words.indexOf('--') : words.length;
@@ -51,12 +56,16 @@ function asksForHelp(argv: readonly string[]): boolean {
 }
 
 async function throughOclif(argv: readonly string[], root: URL): Promise<void> {
-  const words = argv.filter((word) => !word.startsWith('-'));
-  const help = asksForHelp(argv);
-  if (argv.includes('--json') && words.length === 0 && !help)
-    throw new GtpkgError('USAGE', 'no command is named', { hint: 'gtpkg help shows all commands.' });
+  const [first] = argv;
+  const help = first === undefined || asksForHelp(argv);
+  if (!help && first.startsWith('-') && !['--version', '-V'].includes(first))
+    throw new GtpkgError('USAGE', isGlobalFlag(first) ? 'no command is named' : `there is no flag ${first}`, {
+      hint: 'gtpkg help shows all commands.',
+    });
+  const words = argv.slice(0, argv.findIndex((word) => word.startsWith('-')) >>> 0);
   const { run } = await import('@oclif/core/run');
-  await run(words.length === 0 ? ['--help'] : help ? [...words, '--help'] : [...argv], {
+  const typed = first === 'help' ? words : first === '-V' ? ['--version'] : argv;
+  await run(help ? [...words, '--help'] : [...typed], {
     root: fileURLToPath(root),
   });
 }

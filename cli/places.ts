@@ -56,18 +56,22 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-async function readRecord(path: string): Promise<Record<string, unknown> | undefined> {
+/** Reads a record with `form`. @throws GtpkgError STATUS_CORRUPT with the path when it is damaged, however */
+async function readRecord<T>(
+  path: string,
+  form: (record: Readonly<Record<string, unknown>>) => T,
+): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // falls through to the one message
+    return form(JSON.parse(text) as Readonly<Record<string, unknown>>);
+  } catch (cause) {
+    throw new GtpkgError('STATUS_CORRUPT', `${path} is damaged`, {
+      hint: 'Put back a copy of it; or remove that file, and add what it tells of again.',
+      data: { path },
+      cause,
+    });
   }
-  throw new GtpkgError('STATUS_CORRUPT', `${path} is damaged`, {
-    hint: 'Remove that file and add the source again.',
-  });
 }
 
 /** All sources, by name. */
@@ -81,9 +85,11 @@ export async function listSources(context: Context): Promise<Source[]> {
 /** One source, undefined when there is none of that name. */
 export async function findSource(context: Context, name: string): Promise<Source | undefined> {
   const directory = context.home('sources', checkName(name));
-  const record = await readRecord(join(directory, 'source.json'));
-  if (record === undefined) return undefined;
-  return { name, directory, introduction: parseIntroduction(String(record['introduction'])) };
+  return readRecord(join(directory, 'source.json'), (record) => ({
+    name,
+    directory,
+    introduction: parseIntroduction(String(record['introduction'])),
+  }));
 }
 
 /** @throws GtpkgError SOURCE_NOT_FOUND */
@@ -129,15 +135,13 @@ export async function listIndexes(context: Context): Promise<OwnIndex[]> {
 /** One index, undefined when there is none of that name. */
 export async function findIndex(context: Context, name: string): Promise<OwnIndex | undefined> {
   const directory = context.home('indexes', checkName(name));
-  const record = await readRecord(join(directory, 'index.json'));
-  if (record === undefined) return undefined;
-  return {
+  return readRecord(join(directory, 'index.json'), (record) => ({
     name,
     directory,
     indexCore: parseCoreKey(String(record['indexCore'])),
     introduction: parseIntroduction(String(record['introduction'])),
     suite: String(record['suite']),
-  };
+  }));
 }
 
 /** @throws GtpkgError INDEX_NOT_FOUND */

@@ -1,0 +1,403 @@
+/** Tables, facts, sizes, times, plans, history and bars as they are printed. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { renderHistory } from '../../cli/render/history.js';
+import { renderChange, renderPlan } from '../../cli/render/plan.js';
+import { Bars } from '../../cli/render/progress.js';
+import { showsColors } from '../../cli/render/colors.js';
+import { count, facts, oneLine, size, table } from '../../cli/render/table.js';
+import { time, until } from '../../cli/render/time.js';
+import { cut, isPlain, loadWidths, width } from '../../cli/render/width.js';
+import type { Change, PlannedStep } from '../../cli/workflows/decide.js';
+
+await loadWidths();
+// eslint-disable-next-line no-control-regex
+const plain = (text: string): string => text.replace(/\x1b\[[0-9;]*m/g, '');
+
+describe('widths', () => {
+  test('wide characters take two columns, combining ones none', () => {
+    assert.equal(width('単語'), 4);
+    assert.equal(width('e\u0301'), 1);
+    assert.equal(width('👩‍👩‍👧'), 2);
+    assert.equal(width('Größe → 3 …'), 11);
+  });
+
+  test('what counts as plain is as wide as it is long, says the library', () => {
+    const latin = fc.string({
+      unit: fc.integer({ min: 32, max: 0x2ff }).map((code) => String.fromCharCode(code)),
+    });
+    fc.assert(
+      fc.property(fc.oneof(latin, fc.string({ unit: 'binary' })), (text) => {
+        // the library takes © and ® for emoji; terminals do not
+        fc.pre(isPlain(text) && !/[\n\x1b©®]/.test(text));
+        // the character at the end makes that the library is asked
+        assert.equal(width(`${text}単`), text.length + 2);
+      }),
+    );
+  });
+
+  test('a cut text is never too wide, and whole when it fits', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 30 }), (text, columns) => {
+        const short = cut(text, columns);
+        assert.ok(width(short) <= columns);
+        if (width(text) <= columns) assert.equal(short, text);
+        else assert.ok(short.endsWith('…'));
+      }),
+    );
+  });
+
+  test('no grapheme is cut in two', () => {
+    assert.equal(cut('👩‍👩‍👧👩‍👩‍👧', 3), '👩‍👩‍👧…');
+    assert.equal(cut('e\u0301e\u0301e\u0301', 2), 'e\u0301…');
+  });
+});
+
+describe('tables', () => {
+  const lines = (text: string): string[] => plain(text).split('\n');
+
+  test('columns are as wide as their widest cell, in columns of the terminal', () => {
+    assert.deepEqual(
+      lines(
+        table(
+          ['A', 'B'],
+          [
+            ['単語', 'x'],
+            ['ab', 'y'],
+            ['e\u0301', 'z'],
+          ],
+          80,
+        ),
+      ),
+      ['A     B', '単語  x', 'ab    y', 'e\u0301     z'],
+    );
+  });
+
+  test('a line fits the terminal: the widest columns give way', () => {
+    const rows = [
+      ['vim', 'a'.repeat(50), 'b'.repeat(60)],
+      ['ed', 'short', '単'.repeat(30)],
+    ];
+    for (const total of [30, 40, 60, 79, 80, 120]) {
+      for (const each of lines(table(['NAME', 'KEY', 'SUMMARY'], rows, total)))
+        assert.ok(width(each) <= total, `${width(each)} > ${total}: ${each}`);
+    }
+    assert.match(lines(table(['NAME', 'KEY', 'SUMMARY'], rows, 40))[1] ?? '', /^vim {3}a+… {2}b+…$/);
+  });
+
+  test('property: every line fits from 30 columns on', () => {
+    const cell = fc.string({ unit: 'grapheme', maxLength: 40 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(cell, cell, cell), { maxLength: 5 }),
+        fc.integer({ min: 30, max: 120 }),
+        (rows, total) => {
+          const text = table(['ONE', 'TWO', 'THREE'], rows, total);
+          assert.equal(lines(text).length, rows.length + 1);
+          for (const each of lines(text)) assert.ok(width(each) <= total);
+        },
+      ),
+    );
+  });
+
+  test('nothing is cut where there is no terminal', () => {
+    const long = 'x'.repeat(500);
+    assert.ok(table(['A'], [[long]]).includes(long));
+  });
+
+  test('control and bidirectional characters are shown, not obeyed; a cell stays on its line', () => {
+    const text = plain(table(['A', 'B'], [['\x1b[31mred\x07', 'two\nlines\t\u202e']], 200));
+    assert.equal(text.split('\n').length, 2);
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f\u202e]/);
+    assert.match(text, /\\u001b\[31mred\\u0007/);
+  });
+
+  test('facts: values aligned, empty ones left out, hostile ones on one line', () => {
+    assert.equal(
+      plain(
+        facts([
+          ['Name', 'a'],
+          ['Long name', 'b\nState: installed'],
+          ['No', undefined],
+          ['Empty', ''],
+        ]),
+      ),
+      'Name:      a\nLong name: b\\nState: installed',
+    );
+    assert.equal(oneLine('a\tb\nc\u009b'), 'a\\tb\\nc\\u009b');
+  });
+});
+
+test('sizes and counts', () => {
+  for (const [bytes, text] of [
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.00 kB'],
+    [1633, '1.63 kB'],
+    [99_949, '99.9 kB'],
+    [123_456, '123 kB'],
+    [999_499, '999 kB'],
+    [999_500, '1.00 MB'],
+    [80_000_000, '80.0 MB'],
+    [2e15, '2000 TB'],
+    [-1500, '-1.50 kB'],
+  ] as const)
+    assert.equal(size(bytes), text);
+  assert.deepEqual(
+    [count(0, 'package'), count(1, 'package'), count(2, 'package')],
+    ['0 packages', '1 package', '2 packages'],
+  );
+});
+
+test('times are local and to the second; what is no time stays as it is', () => {
+  const date = new Date(2026, 10, 22, 13, 6, 7);
+  assert.equal(time(date.toISOString()), '2026-11-22 13:06:07');
+  assert.equal(time('yesterday'), 'yesterday');
+  const now = new Date('2026-11-22T12:00:00Z');
+  assert.match(until('2026-12-22T12:00:00Z', now), /^2026-12-22 \(in 30 days\)$/);
+  assert.match(until('2026-11-23T12:00:00Z', now), /\(in 1 day\)$/);
+  assert.match(until('2026-11-22T13:00:00Z', now), /\(today\)$/);
+  assert.match(until('2026-11-21T12:00:00Z', now), /\(1 day ago\)$/);
+  assert.equal(until('never', now), 'never');
+});
+
+test('colours: only on a terminal, unless asked for; never against NO_COLOR', () => {
+  const terminal = { isTTY: true };
+  const file = { isTTY: false };
+  assert.equal(showsColors(terminal, {}), true);
+  assert.equal(showsColors(file, {}), false);
+  assert.equal(showsColors(file, { CI: '1' }), false);
+  assert.equal(showsColors(terminal, { NO_COLOR: '1' }), false);
+  assert.equal(showsColors(terminal, { NO_COLOR: '' }), true);
+  assert.equal(showsColors(terminal, { TERM: 'dumb' }), false);
+  assert.equal(showsColors(file, { FORCE_COLOR: '1' }), true);
+  assert.equal(showsColors(terminal, { FORCE_COLOR: '0' }), false);
+  assert.equal(showsColors(file, { FORCE_COLOR: '1', NO_COLOR: '1' }), false);
+});
+
+const step = (over: Partial<PlannedStep>): PlannedStep => ({
+  kind: 'install',
+  name: 'hello',
+  from: null,
+  to: '1.0',
+  source: 'acme',
+  auto: false,
+  reason: 'you asked for it',
+  ...over,
+});
+const change = (over: Partial<Change>): Change => ({
+  root: '/r',
+  rootExists: true,
+  dryRun: false,
+  steps: [],
+  already: [],
+  heldBack: [],
+  purged: [],
+  autoremovable: [],
+  downloadSize: 0,
+  sizeChange: 0,
+  transaction: null,
+  notes: [],
+  ...over,
+});
+
+describe('plans', () => {
+  const steps = [
+    step({}),
+    step({ name: 'lib', to: '1:2.0-1', auto: true, reason: 'hello depends on lib' }),
+    step({ kind: 'upgrade', name: 'vim', from: '8', to: '9', reason: '9 is newer than 8' }),
+    step({ kind: 'remove', name: 'ed', from: '1', to: null, reason: 'you asked to remove it' }),
+  ];
+
+  test('columns are aligned and what goes without saying is not said', () => {
+    assert.equal(
+      plain(renderPlan(change({ steps, downloadSize: 1500, sizeChange: -2048, autoremovable: ['x'] }))),
+      `To install (2):
+  hello  1.0      you asked for it
+  lib    1:2.0-1  hello depends on lib
+To upgrade (1):
+  vim  8 → 9
+To remove (1):
+  ed  1  you asked to remove it
+No longer needed: x. gtpkg autoremove takes it away.
+1.50 kB to fetch, 2.05 kB freed on disk.`,
+    );
+  });
+
+  test('the last line counts what was done, by kind', () => {
+    assert.equal(
+      renderChange(change({ steps, transaction: 7 })),
+      'Done: 2 packages installed, 1 package upgraded, 1 package removed. Transaction 7.',
+    );
+    assert.match(renderChange(change({ steps, dryRun: true })), /Nothing was changed \(--dry-run\)\.$/);
+    assert.equal(renderChange(change({ steps })), 'Nothing was changed.');
+  });
+
+  test('where there is nothing to do it says why', () => {
+    assert.equal(renderChange(change({})), 'Nothing to do.');
+    assert.equal(
+      renderChange(change({ rootExists: false })),
+      'Nothing to do: nothing was ever installed in /r.',
+    );
+    assert.equal(
+      renderChange(change({ already: [{ name: 'hello', version: '1.0', marked: false }] })),
+      'hello 1.0 is installed already.',
+    );
+    assert.equal(
+      renderChange(change({ already: [{ name: 'lib', version: '2', marked: true }], transaction: 3 })),
+      'lib 2 is installed already; it is marked as asked for now.',
+    );
+    assert.match(
+      renderChange(change({ already: [{ name: 'lib', version: '2', marked: true }], dryRun: true })),
+      /it would be marked as asked for\.$/,
+    );
+    assert.equal(renderChange(change({ purged: ['ed'], transaction: 4 })), 'Removed the conffiles of ed.');
+  });
+
+  test('held back: why, and what to do about a hold', () => {
+    const heldBack = [
+      { name: 'vim', installed: '8', available: '9', held: true, reason: 'it is held' },
+      { name: 'editor', installed: '2', available: '3', held: false, reason: 'it needs vim (>= 9)' },
+    ];
+    assert.equal(
+      plain(renderChange(change({ heldBack }))),
+      `Held back (2):
+  vim     8  it is held
+  editor  2  it needs vim (>= 9)
+gtpkg unhold vim lets go of what is held.
+Nothing to do.`,
+    );
+  });
+
+  test('names and reasons from outside cannot write to the terminal', () => {
+    const text = renderPlan(change({ steps: [step({ name: 'a\x1b[2J', reason: '\x1b]0;x\x07' })] }));
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(plain(text), /\x1b|\x07/);
+  });
+});
+
+test('history: signs by what happened, marks by name, hostile commands on one line', () => {
+  const base = { id: 1, date: '2026-11-22T12:00:00Z', user: 'u', command: 'gtpkg install a\n2  fake' };
+  const made = (name: string, from: string | null, to: string | null, marks: string[] = []): object => ({
+    name,
+    action: 'x',
+    from,
+    to,
+    marks,
+  });
+  const changes = [
+    made('a', null, '1'),
+    made('b', '1', null),
+    made('c', '1', '2'),
+    made('d', '1', '1', ['held']),
+  ];
+  const text = plain(renderHistory([{ ...base, changes: changes as never }]));
+  assert.match(text, /^1 {2}2026-11-2\d \d\d:00:00 {2}gtpkg install a\\n2 {2}fake\n/);
+  assert.deepEqual(text.split('\n').slice(1), ['    + a 1', '    - b 1', '    ~ c 1 → 2', '    = d 1  held']);
+});
+
+describe('bars', () => {
+  class Terminal {
+    columns = 60;
+    lines: string[] = [''];
+    #row = 0;
+    // as much of a terminal as the bars use
+    write(text: string): void {
+      // eslint-disable-next-line no-control-regex
+      for (const [part] of text.matchAll(/\x1b\[(\d*)([A-Km])|\r|\n|[^\x1b\r\n]+/g)) {
+        // eslint-disable-next-line no-control-regex
+        const [, n, action] = /^\x1b\[(\d*)([A-Km])$/.exec(part) ?? [];
+        if (part === '\n') this.lines[++this.#row] ??= '';
+        else if (part === '\r') this.#column = 0;
+        else if (action === 'A') this.#row -= Number(n);
+        else if (action === 'J') {
+          this.lines.length = this.#row + 1;
+          this.lines[this.#row] = (this.lines[this.#row] ?? '').slice(0, this.#column);
+        } else if (action === 'K')
+          this.lines[this.#row] = (this.lines[this.#row] ?? '').slice(0, this.#column);
+        else if (action !== 'm') {
+          const old = this.lines[this.#row] ?? '';
+          this.lines[this.#row] = old.slice(0, this.#column) + part + old.slice(this.#column + part.length);
+          this.#column += part.length;
+          assert.ok(this.#column < this.columns, `"${part}" reaches the last column`);
+        }
+        if (part === '\n') this.#column = 0;
+      }
+    }
+    #column = 0;
+  }
+
+  function scene(): { terminal: Terminal; bars: Bars; at: (ms: number) => void } {
+    const terminal = new Terminal();
+    let now = 0;
+    const bars = new Bars(terminal, () => now);
+    return { terminal, bars, at: (ms) => (now = ms) };
+  }
+
+  test('a short step draws nothing, a longer one a bar, and the end takes it away', () => {
+    const { terminal, bars, at } = scene();
+    bars.report({ kind: 'start', id: 'a', label: 'Fetching', total: 100, unit: 'bytes' });
+    at(20);
+    bars.report({ kind: 'advance', id: 'a', done: 10 });
+    assert.deepEqual(terminal.lines, ['']);
+    at(500);
+    bars.report({ kind: 'advance', id: 'a', done: 50, note: '2 peers' });
+    assert.match(terminal.lines[0] ?? '', /^Fetching {4}━{24} 50 B of 100 B {2}2 peers$/);
+    at(2000);
+    bars.report({ kind: 'advance', id: 'a', done: 75 });
+    assert.match(terminal.lines[0] ?? '', /75 B of 100 B {2}\d+\.?\d* B\/s {2}1 s left/);
+    bars.close();
+    assert.deepEqual(terminal.lines, ['']);
+    bars.close();
+    assert.deepEqual(terminal.lines, ['']);
+  });
+
+  test('notes stand above the bars, each once', () => {
+    const { terminal, bars, at } = scene();
+    bars.report({ kind: 'start', id: 'a', label: 'One', total: 3 });
+    bars.report({ kind: 'start', id: 'b', label: 'Two', total: 3 });
+    at(500);
+    bars.report({ kind: 'advance', id: 'a', done: 1 });
+    bars.report({ kind: 'note', text: 'first\x1b[2J' });
+    at(900);
+    bars.report({ kind: 'advance', id: 'b', done: 2 });
+    bars.report({ kind: 'warning', text: 'second' });
+    assert.deepEqual(
+      terminal.lines.map((line) => line.replace(/━+/, '━')),
+      ['first\\u001b[2J', 'warning: second', 'One         ━ 1 of 3', 'Two         ━ 2 of 3'],
+    );
+    bars.report({ kind: 'end', id: 'a' });
+    at(1010);
+    bars.report({ kind: 'advance', id: 'b', done: 3 });
+    assert.match(terminal.lines.slice(2).join('|'), /^Two +━+ 3 of 3/);
+    bars.close();
+    assert.deepEqual(terminal.lines, ['first\\u001b[2J', 'warning: second', '']);
+  });
+
+  test('narrow terminals lose the note, the rate and the bar, in this order, and never the amount', () => {
+    for (const columns of [200, 80, 60, 45, 35, 30]) {
+      const { terminal, bars, at } = scene();
+      terminal.columns = columns;
+      bars.report({ kind: 'start', id: 'a', label: 'Fetching', total: 8e7, unit: 'bytes' });
+      at(2000);
+      bars.report({ kind: 'advance', id: 'a', done: 4e7, note: '12 peers' });
+      const line = terminal.lines[0] ?? '';
+      assert.ok(line.length < columns, `${columns}: ${line}`);
+      if (columns >= 45) assert.match(line, /━/);
+      if (columns >= 35) assert.match(line, /40\.0 MB of 80\.0 MB/);
+      assert.equal(line.includes('12 peers'), columns >= 80);
+      bars.close();
+    }
+  });
+
+  test('without a total there is an amount and no bar', () => {
+    const { terminal, bars, at } = scene();
+    bars.report({ kind: 'start', id: 'a', label: 'Fetching', unit: 'bytes' });
+    at(3000);
+    bars.report({ kind: 'advance', id: 'a', done: 5_000_000 });
+    assert.match(terminal.lines[0] ?? '', /^Fetching {4}5\.00 MB {2}1\.67 MB\/s$/);
+    bars.close();
+  });
+});
