@@ -314,7 +314,11 @@ describe('bad requests and bad places', { timeout: 580_000 }, () => {
         ['update'],
         ['install', 'tool'],
         ['source', 'remove', 'acme'],
-        ['source', 'add', scene.introduction.replace(/^gtpkg:\/\/./, 'gtpkg://y')],
+        [
+          'source',
+          'add',
+          scene.introduction.replace(/^gtpkg:\/\/(.)/, (_, first) => `gtpkg://${first === 'y' ? 'b' : 'y'}`),
+        ],
         ['key', 'generate', '--name', 'N', '--email', 'n@example.org'],
       ])
         await scene.refused(args, { code: 'READ_ONLY', status: 7 }, inside);
