@@ -4,14 +4,10 @@
  */
 import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import {
-  debianArchitecture,
-  GtpkgError,
-  parseAddress,
-  silent,
-  type Address,
-  type Report,
-} from '../model/index.js';
+import { debianArchitecture } from '../model/control.js';
+import { GtpkgError } from '../model/errors.js';
+import { silent, type Report } from '../model/events.js';
+import { parseAddress, type Address } from '../model/introduction.js';
 import { TIMEOUT } from '../model/limits.js';
 import type { Depot } from '../replication/index.js';
 import type { KeyStore } from '../trust/index.js';

@@ -62,12 +62,11 @@ async function throughOclif(argv: readonly string[], root: URL): Promise<void> {
     throw new GtpkgError('USAGE', isGlobalFlag(first) ? 'no command is named' : `there is no flag ${first}`, {
       hint: 'gtpkg help shows all commands.',
     });
-  const words = argv.slice(0, argv.findIndex((word) => word.startsWith('-')) >>> 0);
-  const { run } = await import('@oclif/core/run');
+  const flags = argv.findIndex((word) => word.startsWith('-'));
+  const words = flags < 0 ? argv : argv.slice(0, flags);
   const typed = first === 'help' ? words : first === '-V' ? ['--version'] : argv;
-  await run(help ? [...words, '--help'] : [...typed], {
-    root: fileURLToPath(root),
-  });
+  const { run } = await import('@oclif/core/run');
+  await run(help ? [...words, '--help'] : [...typed], { root: fileURLToPath(root) });
 }
 
 /** A reader that went away (`gtpkg list | head`) is no failure; a full disk is. */

@@ -2,7 +2,7 @@
  * Questions to a person. Asked only on a terminal; elsewhere the caller gets the answer that changes least.
  */
 import { readText } from './files.js';
-import { GtpkgError } from '../model/index.js';
+import { GtpkgError, printable } from '../model/index.js';
 
 /** Whether anybody could answer. */
 export function isInteractive(): boolean {
@@ -22,10 +22,13 @@ export async function confirm(
 
 /**
  * Where a passphrase comes from, in order: `--passphrase-file`, GTPKG_PASSPHRASE_FILE, a hidden prompt.
- * Gives undefined where there is none of these. Only one final newline of the file is taken off.
+ * `whose` is asked for the prompt only. Gives undefined where there is none of these. Only one final newline of the file is taken off.
  * @throws GtpkgError FILE_NOT_FOUND
  */
-export function passphraseFrom(file: string | undefined, label: string): () => Promise<string | undefined> {
+export function passphraseFrom(
+  file: string | undefined,
+  whose: () => Promise<string>,
+): () => Promise<string | undefined> {
   return async () => {
     const path = file ?? process.env['GTPKG_PASSPHRASE_FILE'];
     if (path !== undefined) {
@@ -38,6 +41,9 @@ export function passphraseFrom(file: string | undefined, label: string): () => P
     }
     if (!isInteractive()) return undefined;
     const { password } = await import('@inquirer/prompts');
-    return password({ message: `Passphrase for ${label}`, mask: true }, { output: process.stderr });
+    return password(
+      { message: `Passphrase of ${printable(await whose())}`, mask: true },
+      { output: process.stderr },
+    );
   };
 }

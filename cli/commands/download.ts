@@ -1,10 +1,10 @@
 import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
-import { size } from '../render/table.js';
+import { count, size } from '../render/table.js';
 import { downloadPackages, type Downloaded } from '../workflows/download.js';
 
 export default class Download extends GtpkgCommand<typeof Download, Downloaded> {
-  static override usage = 'download PKG[=VERSION]... [--dry-run]';
+  static override usage = 'download PKG[=VERSION]... [--tar DIR] [--dry-run]';
   static override summary = 'Fetch and verify releases without installing them.';
   static override examples = [
     '<%= config.bin %> download hello',
@@ -20,9 +20,14 @@ export default class Download extends GtpkgCommand<typeof Download, Downloaded> 
     return downloadPackages(context, words, { dryRun: flags['dry-run'], tar: flags.tar });
   }
 
-  protected render({ releases }: Downloaded): string {
-    return releases
-      .map((each) => `${each.name} ${each.version} (${each.architecture})  ${size(each.size)}  ${each.core}`)
-      .join('\n');
+  protected render({ dryRun, releases }: Downloaded): string {
+    const lines = releases.map(
+      ({ name, version, architecture, size: bytes, core }) =>
+        `${name} ${version} (${architecture})  ${size(bytes)}  ${core}`,
+    );
+    const end = dryRun
+      ? 'Nothing was fetched (--dry-run).'
+      : `Verified and held: ${count(releases.length, 'release')}.`;
+    return [...lines, end].join('\n');
   }
 }

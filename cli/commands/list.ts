@@ -1,7 +1,7 @@
 import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
 import { oneLine, table } from '../render/table.js';
-import { listPackages, type Listing } from '../workflows/query.js';
+import { listPackages, type Listing } from '../workflows/list.js';
 
 export default class List extends GtpkgCommand<typeof List, Listing> {
   static override usage = 'list [--installed|--upgradable|--all]';

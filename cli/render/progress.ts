@@ -32,7 +32,8 @@ const PACE = 100;
 const WINDOW = 4000;
 /** bars shown at once */
 const MOST = 4;
-const BAR = 24;
+/** columns of the bar itself */
+const LONGEST = 24;
 
 interface Bar {
   readonly label: string;
@@ -84,12 +85,14 @@ function line(bar: Bar, now: number, columns: number): string {
     note,
   ].filter((text) => text !== '');
   const head = pad(label, 11);
-  const room = (): number => columns - width(head) - 1 - width(details.join('  '));
-  while (details.length > 1 && room() < (total > 0 ? 10 : 0)) details.pop();
-  const length = Math.min(BAR, room() - 1);
-  if (total <= 0 || length < 4) return cut(`${head} ${details.join('  ')}`, columns);
+  // as long as the terminal allows, whatever is said beside it: a bar that changes its length is no measure
+  const length = total > 0 && columns >= 30 ? Math.min(LONGEST, Math.floor(columns / 5)) : 0;
+  const room = columns - width(head) - 1 - (length > 0 ? length + 1 : 0);
+  while (details.length > 1 && width(details.join('  ')) > room) details.pop();
+  const beside = cut(details.join('  '), room);
+  if (length === 0) return `${head} ${beside}`;
   const filled = Math.round(Math.min(1, done / total) * length);
-  return `${head} ${err.green('━'.repeat(filled))}${err.dim('━'.repeat(length - filled))} ${details.join('  ')}`;
+  return `${head} ${err.green('━'.repeat(filled))}${err.dim('━'.repeat(length - filled))} ${beside}`;
 }
 
 /** Bars on a terminal. */

@@ -9,11 +9,13 @@ export function renderPublished(published: Published): string {
     return `  ${each.name} ${each.version} (${each.architecture})  ${what}`;
   });
   const fresh = releases.filter((each) => each.state !== 'unchanged').length;
-  const head = dryRun
-    ? `Would list ${count(fresh, 'release')} in ${index}/${suite}:`
-    : changed
+  const head = !dryRun
+    ? changed
       ? `Listed ${count(fresh, 'release')} in ${index}/${suite}, now at sequence ${sequence}:`
-      : `Nothing changed in ${index}/${suite}; it stays at sequence ${sequence}:`;
+      : `Nothing changed in ${index}/${suite}; it stays at sequence ${sequence}:`
+    : fresh > 0
+      ? `Would list ${count(fresh, 'release')} in ${index}/${suite}:`
+      : `Nothing would change in ${index}/${suite}:`;
   const tail = dryRun
     ? []
     : [

@@ -155,6 +155,7 @@ async function resolverRequest(
   const targets: Target[] = [];
   for (const word of someWords(request.words, 'package')) {
     const wanted = parseWanted(word);
+    universe.checkSource(wanted.source);
     const offered = universe.versions(wanted.name);
     if (offered.length === 0 && universe.providers(wanted.name).length === 0)
       throw await notFound(wanted.name, universe.names(), 'in any source');

@@ -19,13 +19,14 @@ export interface Downloaded {
   }[];
 }
 
-/** The newest offered release that fits the word. @throws GtpkgError PACKAGE_NOT_FOUND, VERSION_NOT_FOUND */
+/** The newest offered release that fits the word. @throws GtpkgError SOURCE_NOT_FOUND, PACKAGE_NOT_FOUND, VERSION_NOT_FOUND */
 export async function chooseOffered(
   universe: OfferedUniverse,
   word: string,
   architecture: string,
 ): Promise<OfferedCandidate> {
   const wanted = parseWanted(word);
+  universe.checkSource(wanted.source);
   const offered = universe
     .versions(wanted.name)
     .filter((each) => wanted.source === undefined || each.source === wanted.source);

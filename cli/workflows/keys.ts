@@ -99,5 +99,9 @@ export async function signerFor(
 ): Promise<Signer> {
   const keys = await context.keys();
   const fingerprint = await keys.resolve(key);
-  return keys.signer(fingerprint, passphraseFrom(passphraseFile, fingerprint));
+  const whose = async (): Promise<string> => {
+    const key = (await keys.list()).find((each) => each.fingerprint === fingerprint);
+    return `${key?.userIds[0] ?? 'the key'} (${fingerprint})`;
+  };
+  return keys.signer(fingerprint, passphraseFrom(passphraseFile, whose));
 }

@@ -101,6 +101,19 @@ export class OfferedUniverse implements Universe {
     return out;
   }
 
+  /** That a source which a user names is there, and was fetched. @throws GtpkgError SOURCE_NOT_FOUND */
+  checkSource(name: string | undefined): void {
+    const known = this.#sources.map(({ source }) => source.name);
+    if (name === undefined || known.includes(name)) return;
+    throw new GtpkgError('SOURCE_NOT_FOUND', `there is no source "${name}", or it was never fetched`, {
+      hint:
+        known.length === 0
+          ? 'gtpkg source list shows the sources; gtpkg update fetches their indexes.'
+          : `Known sources: ${known.join(', ')}.`,
+      data: { source: name, known },
+    });
+  }
+
   /** Every name that some source offers. */
   names(): Set<string> {
     return new Set(this.#sources.flatMap(({ query }) => [...query.names()]));

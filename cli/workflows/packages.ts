@@ -181,8 +181,17 @@ export async function releaseSigner(context: Context, release: DescribedRelease)
   const keys = await context.keys();
   const known = await Promise.all((await keys.list()).map((key) => keys.publicKey(key.fingerprint)));
   const { payload: signed, signature } = release.tag;
-  const { signer } = await verifyDetached({ signed, signature, keys: known, now: context.now });
-  return keys.publicKey(signer);
+  try {
+    const { signer } = await verifyDetached({ signed, signature, keys: known, now: context.now });
+    return await keys.publicKey(signer);
+  } catch (error) {
+    if (!(error instanceof GtpkgError) || error.code !== 'SIGNER_UNKNOWN') throw error;
+    throw new GtpkgError('SIGNER_UNKNOWN', `${name} ${version}: ${error.message}`, {
+      hint: 'If you trust that key, gtpkg key import FILE takes over its public part.',
+      data: error.data,
+      cause: error,
+    });
+  }
 }
 
 /**

@@ -1,9 +1,9 @@
-/** Questions about packages: search, show, list, files, owns. No network, no keys. */
+/** Questions about packages: search, show, files, owns. No network, no keys. */
 import { compareVersions, GtpkgError, pathToText } from '../../model/index.js';
-import { readStatus, type InstalledPackage } from '../../installer/status.js';
 import type { Context } from '../context.js';
+import { installedByName } from './list.js';
 import { installedNames } from './root.js';
-import { OfferedUniverse, openSources, type OfferedCandidate } from './offers.js';
+import { OfferedUniverse, openSources } from './offers.js';
 import { notFound, offeredHint, parseWanted, someWords } from './versions.js';
 
 /** A line of search. */
@@ -20,23 +20,6 @@ export interface SearchResult {
   readonly hits: readonly SearchHit[];
   /** how many sources were looked through */
   readonly sources: number;
-}
-
-/** A line of list. */
-export interface ListedPackage {
-  readonly name: string;
-  readonly version: string;
-  readonly architecture: string;
-  readonly source: string;
-  readonly state: string;
-  readonly summary: string;
-}
-
-/** What list found. */
-export interface Listing {
-  readonly which: 'installed' | 'upgradable' | 'all';
-  readonly root: string;
-  readonly packages: readonly ListedPackage[];
 }
 
 /** What show knows of one release. */
@@ -58,23 +41,10 @@ export interface PackageDetails {
   readonly scripts: readonly { readonly name: string; readonly text: string }[];
 }
 
-async function installedByName(context: Context): Promise<Map<string, InstalledPackage>> {
-  return new Map([...readStatus(context.settings.root)].filter(([, each]) => each.state === 'installed'));
-}
-
-function newest(candidates: readonly OfferedCandidate[], architecture: string): OfferedCandidate | undefined {
-  return candidates
-    .filter((each) => each.architecture === architecture || each.architecture === 'all')
-    .reduce<OfferedCandidate | undefined>(
-      (best, each) => (best === undefined || compareVersions(each.version, best.version) > 0 ? each : best),
-      undefined,
-    );
-}
-
 /** All words must match; the best hits first. */
 export async function searchPackages(context: Context, words: readonly string[]): Promise<SearchResult> {
   someWords(words, 'word to search for');
-  const installed = await installedByName(context);
+  const installed = installedByName(context);
   const hits: SearchHit[] = [];
   const seen = new Set<string>();
   const sources = await openSources(context);
@@ -99,7 +69,8 @@ export async function searchPackages(context: Context, words: readonly string[])
 export async function showPackages(context: Context, word: string): Promise<PackageDetails[]> {
   const wanted = parseWanted(word);
   const universe = new OfferedUniverse(await openSources(context));
-  const installed = (await installedByName(context)).get(wanted.name);
+  universe.checkSource(wanted.source);
+  const installed = installedByName(context).get(wanted.name);
   const offered = universe.versions(wanted.name);
   if (offered.length === 0 && installed === undefined)
     throw await notFound(wanted.name, universe.names(), 'in any source');
@@ -170,60 +141,6 @@ async function scriptsOf(context: Context, name: string): Promise<{ name: string
     name: script,
     text: bytes.toString('utf8'),
   }));
-}
-
-/** What is in the root, what has a newer version, or what the sources offer, by name. */
-export async function listPackages(context: Context, which: Listing['which']): Promise<Listing> {
-  const { root } = context.settings;
-  const installed = await installedByName(context);
-  if (which === 'installed') {
-    const packages = [...installed.values()].map((each) => row(each, stateOf(each))).sort(byName);
-    return { which, root, packages };
-  }
-  const universe = new OfferedUniverse(await openSources(context));
-  if (which === 'upgradable') {
-    const packages = [...installed.values()].flatMap((each) => {
-      const best = newest(universe.versions(each.name), context.architecture);
-      if (best === undefined || compareVersions(best.version, each.version) <= 0) return [];
-      const state = `${each.version} installed${each.held ? ', held' : ''}`;
-      const { version, source, offer } = best;
-      return [{ ...row(each, state), version, source, summary: offer.control.summary }];
-    });
-    return { which, root, packages: packages.sort(byName) };
-  }
-  const packages = [...universe.names()]
-    .flatMap((name) => universe.versions(name))
-    .map((each) => ({
-      name: each.name,
-      version: each.version,
-      architecture: each.architecture,
-      source: each.source,
-      state: installed.get(each.name)?.pin.core.key === each.offer.pin.core.key ? 'installed' : '',
-      summary: each.offer.control.summary,
-    }))
-    .sort((a, b) => byName(a, b) || compareVersions(b.version, a.version));
-  return { which, root, packages };
-}
-
-function byName(a: ListedPackage, b: ListedPackage): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-}
-
-function stateOf(each: InstalledPackage): string {
-  return ['installed', each.auto ? 'automatic' : '', each.held ? 'held' : '']
-    .filter((part) => part !== '')
-    .join(', ');
-}
-
-function row(each: InstalledPackage, state: string): ListedPackage {
-  return {
-    name: each.name,
-    version: each.version,
-    architecture: each.architecture,
-    source: each.source,
-    state,
-    summary: (each.fields.get('Description') ?? '').split('\n', 1)[0] ?? '',
-  };
 }
 
 /** Absolute paths, as below the root. @throws GtpkgError NOT_INSTALLED */

@@ -193,20 +193,22 @@ describe('where nobody can answer', () => {
     assert.equal(await confirm('Go on?', { yes: true, unattended: false }), true);
   });
 
+  const whose = (): Promise<string> => assert.fail('nobody is asked');
+
   test('a passphrase comes from the flag, then from the variable, or not at all', async () => {
     const path = join(home, 'passphrase');
     await writeFile(path, ' two words \n');
     await writeFile(join(home, 'crlf'), 'x\r\n');
-    assert.equal(await passphraseFrom(path, 'k')(), ' two words ');
-    assert.equal(await passphraseFrom(join(home, 'crlf'), 'k')(), 'x');
-    assert.equal(await passphraseFrom(undefined, 'k')(), undefined);
+    assert.equal(await passphraseFrom(path, whose)(), ' two words ');
+    assert.equal(await passphraseFrom(join(home, 'crlf'), whose)(), 'x');
+    assert.equal(await passphraseFrom(undefined, whose)(), undefined);
     process.env['GTPKG_PASSPHRASE_FILE'] = join(home, 'crlf');
     try {
-      assert.equal(await passphraseFrom(undefined, 'k')(), 'x');
-      assert.equal(await passphraseFrom(path, 'k')(), ' two words ');
+      assert.equal(await passphraseFrom(undefined, whose)(), 'x');
+      assert.equal(await passphraseFrom(path, whose)(), ' two words ');
     } finally {
       delete process.env['GTPKG_PASSPHRASE_FILE'];
     }
-    await assert.rejects(passphraseFrom(join(home, 'none'), 'k')(), refused('FILE_NOT_FOUND', 'none'));
+    await assert.rejects(passphraseFrom(join(home, 'none'), whose)(), refused('FILE_NOT_FOUND', 'none'));
   });
 });

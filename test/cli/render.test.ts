@@ -344,7 +344,7 @@ describe('bars', () => {
     assert.deepEqual(terminal.lines, ['']);
     at(500);
     bars.report({ kind: 'advance', id: 'a', done: 50, note: '2 peers' });
-    assert.match(terminal.lines[0] ?? '', /^Fetching {4}━{24} 50 B of 100 B {2}2 peers$/);
+    assert.match(terminal.lines[0] ?? '', /^Fetching {4}━{11} 50 B of 100 B {2}2 peers$/);
     at(2000);
     bars.report({ kind: 'advance', id: 'a', done: 75 });
     assert.match(terminal.lines[0] ?? '', /75 B of 100 B {2}\d+\.?\d* B\/s {2}1 s left/);
@@ -376,20 +376,24 @@ describe('bars', () => {
     assert.deepEqual(terminal.lines, ['first\\u001b[2J', 'warning: second', '']);
   });
 
-  test('narrow terminals lose the note, the rate and the bar, in this order, and never the amount', () => {
-    for (const columns of [200, 80, 60, 45, 35, 30]) {
+  test('what stands beside a bar gives way on narrow terminals, the amount last', () => {
+    const shown = (columns: number): string => {
       const { terminal, bars, at } = scene();
       terminal.columns = columns;
       bars.report({ kind: 'start', id: 'a', label: 'Fetching', total: 8e7, unit: 'bytes' });
       at(2000);
       bars.report({ kind: 'advance', id: 'a', done: 4e7, note: '12 peers' });
-      const line = terminal.lines[0] ?? '';
-      assert.ok(line.length < columns, `${columns}: ${line}`);
-      if (columns >= 45) assert.match(line, /━/);
-      if (columns >= 35) assert.match(line, /40\.0 MB of 80\.0 MB/);
-      assert.equal(line.includes('12 peers'), columns >= 80);
+      const [line = ''] = terminal.lines;
       bars.close();
-    }
+      assert.ok(line.length < columns, `${columns}: ${line}`);
+      return line.replace(/━+/, '━');
+    };
+    assert.equal(shown(200), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s  2 s left  12 peers');
+    assert.equal(shown(80), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s  2 s left  12 peers');
+    assert.equal(shown(70), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s  2 s left');
+    assert.equal(shown(60), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s');
+    assert.equal(shown(42), 'Fetching    ━ 40.0 MB of 80.0 MB');
+    assert.equal(shown(29), 'Fetching    40.0 MB of 80.0…');
   });
 
   test('without a total there is an amount and no bar', () => {

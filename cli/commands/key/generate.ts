@@ -30,7 +30,7 @@ export default class KeyGenerate extends GtpkgCommand<typeof KeyGenerate, KeySum
     const passphrase =
       flags['passphrase-file'] === undefined
         ? undefined
-        : await passphraseFrom(flags['passphrase-file'], 'the new key')();
+        : await passphraseFrom(flags['passphrase-file'], async () => 'the new key')();
     return generateKey(context, {
       name: flags.name,
       email: flags.email,
