@@ -116,6 +116,24 @@ export const MAX_PARALLEL_FETCHES = 48;
 export const MAX_WAITING_FETCHES = 512;
 /** Blocks asked from one peer of one core at once, at least and at most (the latter on slow links). */
 export const INFLIGHT_BLOCKS: readonly [number, number] = [8, 64];
+/** Message kinds of the control channel between peers: the numbers beyond are refused by protomux itself. */
+export const TALK_KINDS = 16;
+/** Topics that one peer may name: a machine with more sources finds the rest by DHT. */
+export const MAX_PEER_TOPICS = 16;
+/** Addresses in one peer exchange message: enough for a client's connections, 600 bytes. */
+export const MAX_EXCHANGED = 16;
+/** Addresses dialled because one peer told them: at once, and milliseconds for one more. */
+export const EXCHANGE_DIALS = { burst: 32, every: 10_000 } as const;
+/** With this many connections, nobody is dialled any more only because a peer told the address. */
+export const EXCHANGE_ENOUGH = 24;
+/** What a peer may send on the control channel, for each kind: bytes, messages at once, milliseconds for one more. */
+export const TALK = {
+  hello: { bytes: 64, burst: 1, every: Infinity },
+  join: { bytes: 32 * MAX_PEER_TOPICS, burst: 8, every: 1_000 },
+  peers: { bytes: 38 * MAX_EXCHANGED, burst: 8, every: 1_000 },
+  /** kinds of a later version: skipped, but not without end */
+  unknown: { bytes: 64 * KiB, burst: 16, every: 1_000 },
+} as const;
 /** Cores named in one request. */
 export const MAX_REFS = 200_000;
 /** Nodes that `gtpkg dht` runs: one would do, hyperdht relays handshakes through the three closest. */

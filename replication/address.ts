@@ -14,6 +14,24 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** How far an IPv4 address reaches: 0 this machine, 1 this network, 2 everywhere; undefined: nobody can be dialled there. */
+export function reachOf(host: string): 0 | 1 | 2 | undefined {
+  const [a = 0, b = 0] = host.split('.').map(Number);
+  if (a === 127) return 0;
+  if (a === 0 || a >= 224) return undefined;
+  if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)) return 1;
+  return (a === 169 && b === 254) || (a === 100 && b >= 64 && b < 128) ? 1 : 2;
+}
+
+/**
+ * Whether a peer at `teller` may tell somebody to dial `host`: nobody from outside may point at a machine's own
+ * ports or into its network, nor does it help anybody outside to know them.
+ */
+export function mayTell(teller: string, host: string): boolean {
+  const [from, to] = [reachOf(teller), reachOf(host)];
+  return from !== undefined && to !== undefined && to >= from;
+}
+
 /** An address that can be bound right now: its host an IPv4 address, its port found when it was 0. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
 export async function bindable(address: Address): Promise<Address> {
   const found = await lookup(address.host, { family: 4 }).catch(() => undefined);

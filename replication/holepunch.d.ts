@@ -44,7 +44,21 @@ declare module 'hypercore' {
   export interface Muxer {
     opened(channel: { protocol: string; id: Uint8Array }): boolean;
     pair(channel: { protocol: string; id?: Uint8Array }, notify: (id: Buffer) => Promise<void> | void): void;
-    [Symbol.iterator](): Iterator<object>;
+    /** null when the connection is gone or the channel is open already */
+    createChannel(options: {
+      protocol: string;
+      id?: Uint8Array;
+      messages: readonly { onmessage(bytes: Buffer): void }[];
+      onclose?: (remote: boolean) => void;
+    }): Channel | null;
+    [Symbol.iterator](): Iterator<{ readonly protocol: string }>;
+  }
+  export interface Channel {
+    readonly protocol: string;
+    readonly closed: boolean;
+    readonly messages: readonly { send(bytes: Uint8Array): boolean }[];
+    open(): void;
+    close(): void;
   }
   /** An encrypted connection to one peer. */
   export interface Connection extends EventEmitter {
@@ -172,6 +186,13 @@ declare module 'corestore' {
       tryFlush(): void;
     };
   }
+}
+
+declare module 'protomux' {
+  import type { Connection, Muxer } from 'hypercore';
+
+  const Protomux: { from(connection: Connection): Muxer };
+  export default Protomux;
 }
 
 declare module 'hypercore-crypto' {

@@ -3,6 +3,11 @@
  */
 import type { Connection } from 'hypercore';
 import type { Address, CoreKey } from '../model/index.js';
+import type { Hello } from './hello.js';
+import type { Talk } from './talk.js';
+
+/** hypercore's replication protocol. */
+export const CORE_PROTOCOL = 'hypercore/alpha';
 
 /** One live connection. */
 export interface Link {
@@ -11,12 +16,18 @@ export interface Link {
   readonly address: Address | undefined;
   /** when it last had a core open, in `performance.now()` milliseconds */
   busy: number;
+  /** the control channel; absent when the connection died at once */
+  talk?: Talk | undefined;
+  /** where we reached it ourselves: worth telling others */
+  reach?: Address | undefined;
+  /** what it said of itself */
+  hello?: Hello;
 }
 
 /** Cores open over a connection. */
 export function channels(connection: Connection): number {
   let count = 0;
-  for (const channel of connection.userData) count += Number(channel !== undefined);
+  for (const { protocol } of connection.userData) count += Number(protocol === CORE_PROTOCOL);
   return count;
 }
 

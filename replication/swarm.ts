@@ -19,12 +19,14 @@ import {
   type PeerAddress,
 } from '../model/index.js';
 import { isLoopback } from './address.js';
-import { channels, endpoint, type Link } from './link.js';
+import { Exchange } from './exchange.js';
+import { hello, VERSION } from './hello.js';
+import { channels, CORE_PROTOCOL, endpoint, type Link } from './link.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
 import { discoveryKeyOf } from './store.js';
+import { Talks } from './talk.js';
 
-const PROTOCOL = 'hypercore/alpha';
 /** Retries of a named peer that does not answer: soon, then rarely. */
 const BACKOFFS = [1000, 2000, 4000, 10 * 60_000] as const;
 const HOUSEKEEPING = 10_000;
@@ -44,12 +46,15 @@ export interface SwarmOptions extends NodeOptions {
 
 export class Swarm {
   readonly links = new Map<CoreKey, Link>();
+  /** the control channel of all connections: register kinds of messages here */
+  readonly talks = new Talks((connection) => this.offend(connection));
   readonly #options: SwarmOptions;
   readonly #dht: HyperDHT;
   readonly #swarm: Hyperswarm;
   readonly #listening: Address | undefined;
   readonly #topics = new Map<CoreKey, Discovery>();
   readonly #addresses = new Map<string, Address>();
+  readonly #exchange: Exchange;
   readonly #bad = new Map<CoreKey, number>();
   readonly #counted = new WeakSet<object>();
   readonly #housekeeping: NodeJS.Timeout;
@@ -80,6 +85,13 @@ export class Swarm {
       backoffs: BACKOFFS,
       jitter: 250,
       firewall: (publicKey) => options.book.isRefused(encodeCoreKey(publicKey)),
+    });
+    this.talks.on(hello, (link, said) => (link.hello = said));
+    this.#exchange = new Exchange({
+      talks: this.talks,
+      links: this.links,
+      topics: () => [...this.#topics.keys()].map((key) => discoveryKeyOf(decodeCoreKey(key)).toString('hex')),
+      found: (peer) => this.dial(peer),
     });
     this.#swarm.on('connection', (connection) => this.#accept(connection));
     this.#housekeeping = setInterval(() => this.#sweep(), HOUSEKEEPING).unref();
@@ -154,6 +166,7 @@ export class Swarm {
       key,
       this.#swarm.join(discoveryKeyOf(decodeCoreKey(key)), { server: this.#options.server, client: true }),
     );
+    this.#exchange.changed();
   }
 
   /**
@@ -187,11 +200,17 @@ export class Swarm {
       if (this.#counted.has(response)) return;
       this.#counted.add(response);
     }
+    this.offend(connection, false);
+  }
+
+  /** A peer broke a rule of the protocol: counted as a corrupt block is; the connection ends at once unless told otherwise. */
+  offend(connection: Connection, cut = true): void {
     const key = encodeCoreKey(connection.remotePublicKey);
     const count = (this.#bad.get(key) ?? 0) + 1;
     this.#bad.set(key, count);
-    if (count < limits.MAX_BAD_BLOCKS) return;
-    this.#options.book.refuse(key, this.links.get(key)?.address ?? endpoint(connection));
+    if (count >= limits.MAX_BAD_BLOCKS) {
+      this.#options.book.refuse(key, this.links.get(key)?.address ?? endpoint(connection));
+    } else if (!cut) return;
     connection.destroy();
   }
 
@@ -205,7 +224,7 @@ export class Swarm {
     const { replicator } = core.core;
     for (const { connection } of this.links.values()) {
       const muxer = connection.userData;
-      if (connection.destroying || muxer.opened({ protocol: PROTOCOL, id: core.discoveryKey })) continue;
+      if (connection.destroying || muxer.opened({ protocol: CORE_PROTOCOL, id: core.discoveryKey })) continue;
       if (replicator.attached(muxer)) replicator.detachFrom(muxer);
       replicator.attachTo(muxer);
     }
@@ -215,6 +234,7 @@ export class Swarm {
     if (this.#closing) return;
     this.#closing = true;
     clearInterval(this.#housekeeping);
+    this.#exchange.close();
     const polite = this.#swarm.destroy().catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>(
@@ -244,12 +264,15 @@ export class Swarm {
       if (this.links.size === 0) this.alone = performance.now();
     });
     if (connection.isInitiator && address !== undefined) {
-      this.#options.book.seen({
-        key,
-        ...(this.#addresses.get(connection.remotePublicKey.toString('hex')) ?? address),
-      });
+      const dialled = this.#addresses.get(connection.remotePublicKey.toString('hex'));
+      link.reach = dialled;
+      this.#options.book.seen({ key, ...(dialled ?? address) });
     }
     this.#serve(connection);
+    link.talk = this.talks.open(link);
+    link.talk?.say(hello, { version: VERSION, port: this.#listening?.port ?? 0 });
+    this.#exchange.greet(link);
+    if (link.reach !== undefined) this.#exchange.changed();
   }
 
   /** Replicates the store, opening cores on demand, but no more of them than the bounds allow. */
@@ -257,7 +280,7 @@ export class Swarm {
     const { store } = this.#options;
     store.replicate(connection);
     const muxer = connection.userData;
-    muxer.pair({ protocol: PROTOCOL }, async (discoveryKey) => {
+    muxer.pair({ protocol: CORE_PROTOCOL }, async (discoveryKey) => {
       if (this.#closing || store.cores.size >= limits.MAX_SERVED_CORES) return;
       if (channels(connection) >= limits.MAX_SERVED_CORES_PER_CONNECTION) return;
       await store._attachMaybe(muxer, discoveryKey).catch(() => undefined); // the channel is refused

@@ -160,6 +160,15 @@ export class RemoteNode {
   }
 }
 
+/** Waits for a condition, for half a minute at most. @throws Error when it does not come true */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 30_000; performance.now() < end;) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('waited 30 s in vain');
+}
+
 /** Everything a source reads, in one piece. */
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
