@@ -105,6 +105,18 @@ export const REFUSED_FOR = 7 * 24 * 60 * 60 * 1000;
 /** Connections, all together and from one address (loopback is exempt). */
 export const MAX_CONNECTIONS = 64;
 export const MAX_CONNECTIONS_PER_HOST = 16;
+/** Secrets named in one LAN message: 1,088 bytes, within every MTU. */
+export const MAX_LAN_TAGS = 128;
+/** Interfaces that the local network is searched through: container hosts have dozens that lead nowhere. */
+export const MAX_LAN_NETWORKS = 16;
+/** Peers remembered from the local network, and sources whose messages are counted. */
+export const MAX_LAN_PEERS = 128;
+/** LAN messages looked at: each costs a hash for every index core joined, so a flood costs a percent of a core. */
+export const LAN_MESSAGES = { burst: 200, every: 20 } as const;
+export const LAN_MESSAGES_FROM_ONE = { burst: 20, every: 500 } as const;
+/** Answers sent, and nodes never heard of before that are dialled: a room full of machines fits, a flood does not. */
+export const LAN_REPLIES = { burst: 40, every: 100 } as const;
+export const LAN_NEWCOMERS = { burst: 32, every: 1000 } as const;
 /** A connection that replicates nothing for this long may make room; after the longer time it is closed anyway. */
 export const IDLE_CONNECTION = { crowded: 30_000, ever: 10 * 60_000 } as const;
 /** Cores that peers may have us hold open at once, all together and over one connection; idle ones are closed. */

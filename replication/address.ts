@@ -40,6 +40,11 @@ export async function bindable(address: Address): Promise<Address> {
       hint: 'Peers are reached over IPv4; give an IPv4 address or a name that has one.',
     });
   }
+  if (found.address !== ANY && reachOf(found.address) === undefined) {
+    throw new GtpkgError('BAD_ADDRESS', `${found.address} is the address of a group, not of one machine`, {
+      hint: 'Give an address of this machine.',
+    });
+  }
   const socket = createSocket('udp4');
   try {
     await new Promise<void>((resolve, reject) => {

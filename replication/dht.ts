@@ -7,6 +7,7 @@
 import type HyperDHT from 'hyperdht';
 import { GtpkgError, limits, type Address } from '../model/index.js';
 import { bindable, bindFailure, reachableHost } from './address.js';
+import { dispose } from './dispose.js';
 
 export interface BootstrapOptions {
   /** an IPv4 address of this machine; loopback when absent: open to this machine only */
@@ -29,7 +30,7 @@ export async function startBootstrap(options: BootstrapOptions = {}): Promise<Bo
   const address = { host: reachableHost(host), port };
   const nodes: HyperDHT[] = [];
   const close = async (): Promise<void> => {
-    for (const node of nodes.splice(0).reverse()) await node.destroy().catch(() => undefined);
+    for (const node of nodes.splice(0).reverse()) await dispose(node);
   };
   try {
     // nobody can tell the first node its own address, so it is told here

@@ -5,6 +5,7 @@ import HyperDHT from 'hyperdht';
 import type { KeyPair } from 'hypercore';
 import type { Address } from '../model/index.js';
 import { bindable, bindFailure, isLoopback, reachableHost } from './address.js';
+import { dispose } from './dispose.js';
 
 export interface NodeOptions {
   readonly keyPair: KeyPair;
@@ -13,10 +14,10 @@ export interface NodeOptions {
   readonly listen: Address | undefined;
 }
 
-/** Binds and returns; waits for no other node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
+/** Binds and returns, and says whether only this machine can reach it; waits for no other node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
 export async function startNode(
   options: NodeOptions,
-): Promise<{ dht: HyperDHT; listening: Address | undefined }> {
+): Promise<{ dht: HyperDHT; listening: Address | undefined; loopback: boolean }> {
   const { bootstrap, listen, keyPair } = options;
   const local =
     bootstrap !== undefined && bootstrap.length > 0 && bootstrap.every((node) => isLoopback(node.host));
@@ -36,9 +37,9 @@ export async function startNode(
   try {
     await dht.bind();
   } catch (cause) {
-    await dht.destroy({ force: true }).catch(() => undefined);
+    await dispose(dht, { force: true });
     throw bindFailure(bound, cause);
   }
   const listening = listen === undefined ? undefined : { host: reachableHost(bound.host), port: bound.port };
-  return { dht, listening };
+  return { dht, listening, loopback: isLoopback(bound.host) };
 }
