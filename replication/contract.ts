@@ -79,6 +79,8 @@ export interface DepotStatus {
   readonly offline: boolean;
   /** `none`: no DHT in use; `silent`: no node has answered yet */
   readonly dht: 'none' | 'silent' | 'answering';
+  /** addresses of this machine on whose networks peers are looked for by multicast; none when that is off */
+  readonly lan: readonly string[];
   /** where others can dial this node: `formatPeerAddress` gives the line for `peer add` */
   readonly listening?: PeerAddress;
   readonly peers: readonly PeerStatus[];
@@ -130,6 +132,8 @@ export interface OpenOptions {
   readonly home: string;
   /** DHT nodes; undefined is the public DHT, an empty list no DHT at all (stored and named peers only) */
   readonly bootstrap?: readonly Address[] | undefined;
+  /** look for peers on the local network by multicast */
+  readonly lan?: boolean;
   /** touch no network */
   readonly offline?: boolean;
   /** where to be reachable for direct dials; implies serving */

@@ -211,6 +211,7 @@ export class LocalDepot implements Depot {
         dht: swarm?.dht ?? 'none',
         ...(listening === undefined ? {} : { listening }),
         peers: peerStatus(this.#book, swarm),
+        lan: swarm?.lan ?? [],
         topics: swarm?.topics ?? [],
         ...(await contents(this.#store)),
         ...(swarm?.traffic ?? { bytesIn: 0, bytesOut: 0 }),
@@ -243,6 +244,7 @@ export class LocalDepot implements Depot {
         bootstrap,
         listen,
         server: this.#serves,
+        lan: this.#options.lan === true,
       });
       this.#network.then(
         (swarm) => (this.#swarm = swarm),

@@ -75,8 +75,6 @@ export function decodeLan(bytes: Buffer): LanMessage | undefined {
     tcp: bytes.readUInt16BE(12),
     salt: bytes.subarray(16, 32),
     publicKey: bytes.subarray(32, 64),
-    tags: Array.from({ length: count }, (_, i) =>
-      bytes.subarray(HEADER + TAG * i, HEADER + TAG * (i + 1)),
-    ),
+    tags: Array.from({ length: count }, (_, i) => bytes.subarray(HEADER + TAG * i, HEADER + TAG * (i + 1))),
   };
 }

@@ -54,6 +54,7 @@ export class Lan {
   readonly #newcomers = new Allowance(limits.LAN_NEWCOMERS);
   #gathering: NodeJS.Timeout | undefined;
   #periodic: NodeJS.Timeout | undefined;
+  #attending: Promise<void> = Promise.resolve();
   #closed = false;
 
   private constructor(options: LanOptions) {
@@ -128,7 +129,10 @@ export class Lan {
 
   #take(bytes: Buffer, from: RemoteInfo): void {
     if (this.#closed || !this.#all.take()) return;
-    const here = networkOf(from.address, [...this.#senders.values()].map(({ network }) => network));
+    const here = networkOf(
+      from.address,
+      [...this.#senders.values()].map(({ network }) => network),
+    );
     if (here === undefined || !this.#bySource.take(from.address)) return;
     const message = decodeLan(bytes);
     if (message === undefined || message.publicKey.equals(this.#options.publicKey)) return;
@@ -166,8 +170,13 @@ export class Lan {
     }
   }
 
-  /** Opens what is new among the machine's interfaces, closes what is gone. */
-  async #attend(): Promise<void> {
+  /** Opens what is new among the machine's interfaces, closes what is gone; one at a time. */
+  #attend(): Promise<void> {
+    this.#attending = this.#attending.then(() => this.#compare());
+    return this.#attending;
+  }
+
+  async #compare(): Promise<void> {
     const now = networks(this.#options.loopback);
     for (const [address, { socket }] of this.#senders) {
       if (now.some((network) => network.address === address)) continue;

@@ -19,8 +19,10 @@ import {
   type PeerAddress,
 } from '../model/index.js';
 import { isLoopback } from './address.js';
+import { Addresses, sameAddress } from './addresses.js';
 import { Exchange } from './exchange.js';
 import { hello, VERSION } from './hello.js';
+import { Lan } from './lan.js';
 import { channels, CORE_PROTOCOL, endpoint, type Link } from './link.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
@@ -42,6 +44,8 @@ export interface SwarmOptions extends NodeOptions {
   readonly book: PeerBook;
   /** announce topics and accept connections */
   readonly server: boolean;
+  /** look for peers on the local network */
+  readonly lan: boolean;
 }
 
 export class Swarm {
@@ -53,7 +57,8 @@ export class Swarm {
   readonly #swarm: Hyperswarm;
   readonly #listening: Address | undefined;
   readonly #topics = new Map<CoreKey, Discovery>();
-  readonly #addresses = new Map<string, Address>();
+  readonly #addresses = new Addresses();
+  #lan: Lan | undefined;
   readonly #exchange: Exchange;
   readonly #bad = new Map<CoreKey, number>();
   readonly #counted = new WeakSet<object>();
@@ -73,8 +78,7 @@ export class Swarm {
     // hyperswarm knows peers by key only; addresses that we know ride along here
     const connect = dht.connect.bind(dht);
     dht.connect = (publicKey, given) => {
-      const known = this.#addresses.get(Buffer.from(publicKey).toString('hex'));
-      const relayAddresses = [...(known === undefined ? [] : [known]), ...(given?.relayAddresses ?? [])];
+      const relayAddresses = [...this.#addresses.of(publicKey), ...(given?.relayAddresses ?? [])];
       return connect(publicKey, { ...given, relayAddresses });
     };
     this.#swarm = new Hyperswarm({
@@ -91,7 +95,7 @@ export class Swarm {
       talks: this.talks,
       links: this.links,
       topics: () => [...this.#topics.keys()].map((key) => discoveryKeyOf(decodeCoreKey(key)).toString('hex')),
-      found: (peer) => this.dial(peer),
+      found: (peer) => this.dial(peer, { met: true }),
     });
     this.#swarm.on('connection', (connection) => this.#accept(connection));
     this.#housekeeping = setInterval(() => this.#sweep(), HOUSEKEEPING).unref();
@@ -99,8 +103,22 @@ export class Swarm {
 
   /** Does not wait for any peer or DHT node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
   static async start(options: SwarmOptions): Promise<Swarm> {
-    const { dht, listening } = await startNode(options);
+    const { dht, listening, loopback } = await startNode(options);
     const swarm = new Swarm(options, dht, listening);
+    if (options.lan) {
+      swarm.#lan = await Lan.start({
+        publicKey: options.keyPair.publicKey,
+        loopback,
+        serves: () => (options.server ? { udp: dht.localAddress()?.port ?? 0, tcp: 0 } : undefined),
+        secrets: () => swarm.topics.map(decodeCoreKey),
+        found: (peer) => {
+          if (!options.book.isRefused(peer.key)) swarm.dial(peer, { met: true });
+        },
+        displaced: (key) => {
+          if (!swarm.links.has(key) && options.book.get(key) === undefined) swarm.forget(key);
+        },
+      });
+    }
     if (options.server) swarm.#swarm.listen().catch(() => undefined); // goes on trying by itself
     for (const peer of options.book.dialable()) swarm.dial(peer);
     return swarm;
@@ -116,6 +134,11 @@ export class Swarm {
   get dht(): 'none' | 'silent' | 'answering' {
     if (this.#options.bootstrap?.length === 0) return 'none';
     return this.#dht.stats.requests.responses > 0 ? 'answering' : 'silent';
+  }
+
+  /** Addresses of this machine on whose networks peers are looked for without a DHT. */
+  get lan(): readonly string[] {
+    return this.#lan?.addresses ?? [];
   }
 
   get topics(): CoreKey[] {
@@ -137,12 +160,15 @@ export class Swarm {
     return sum;
   }
 
-  /** Dials in the background, again and again ever more rarely. */
-  dial(peer: PeerAddress): void {
+  /**
+   * Dials in the background, again and again ever more rarely.
+   * @param options.met - the address was heard, not named: it is tried beside those that are known, and displaces none that was named
+   */
+  dial(peer: PeerAddress, options: { readonly met?: boolean } = {}): void {
     if (this.#closing || peer.key === encodeCoreKey(this.#options.keyPair.publicKey)) return;
     const publicKey = decodeCoreKey(peer.key);
     const id = publicKey.toString('hex');
-    this.#addresses.set(id, { host: peer.host, port: peer.port });
+    this.#addresses.add(peer.key, peer, options.met === true);
     this.#swarm.peers.get(id)?.ban(false);
     if (this.links.has(peer.key)) return;
     this.#swarm.leavePeer(publicKey);
@@ -154,7 +180,7 @@ export class Swarm {
 
   forget(key: CoreKey): void {
     const publicKey = decodeCoreKey(key);
-    this.#addresses.delete(publicKey.toString('hex'));
+    this.#addresses.delete(key);
     this.#swarm.leavePeer(publicKey);
     this.links.get(key)?.connection.destroy();
   }
@@ -167,6 +193,7 @@ export class Swarm {
       this.#swarm.join(discoveryKeyOf(decodeCoreKey(key)), { server: this.#options.server, client: true }),
     );
     this.#exchange.changed();
+    this.#lan?.ask();
   }
 
   /**
@@ -180,7 +207,9 @@ export class Swarm {
     this.#sought = now;
     const { server } = this.#options;
     for (const topic of this.#topics.values()) topic.refresh({ server, client: true }).catch(() => undefined);
-    if (this.links.size === 0) for (const peer of this.#options.book.dialable()) this.dial(peer);
+    if (this.links.size === 0)
+      for (const peer of this.#options.book.dialable()) this.dial(peer, { met: true });
+    this.#lan?.ask();
   }
 
   /** Resolves once the DHT has stored what is announced, or after ANNOUNCE milliseconds. */
@@ -235,6 +264,7 @@ export class Swarm {
     this.#closing = true;
     clearInterval(this.#housekeeping);
     this.#exchange.close();
+    await this.#lan?.close();
     const polite = this.#swarm.destroy().catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>(
@@ -264,7 +294,8 @@ export class Swarm {
       if (this.links.size === 0) this.alone = performance.now();
     });
     if (connection.isInitiator && address !== undefined) {
-      const dialled = this.#addresses.get(connection.remotePublicKey.toString('hex'));
+      const known = this.#addresses.of(connection.remotePublicKey);
+      const dialled = known.find((each) => sameAddress(each, address)) ?? known[0];
       link.reach = dialled;
       this.#options.book.seen({ key, ...(dialled ?? address) });
     }
