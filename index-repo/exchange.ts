@@ -173,15 +173,32 @@ export async function forkBlocks(log: LogReader, commit: Oid): Promise<Uint8Arra
   });
 }
 
-/** Static cores that a new client would need: what a seeder of this index holds beside the log. */
-export async function liveCores(log: LogReader): Promise<CoreRef[]> {
-  if (log.length < 2) return [];
+/** What a new client reads of a log. */
+export interface LivePart {
+  /** block of the newest snapshot; the header is needed too */
+  readonly from: number;
+  /** what the newest record brings */
+  readonly commit: Oid;
+  readonly sequence: number;
+  /** static cores that these records name */
+  readonly cores: readonly CoreRef[];
+}
+
+/** The newest snapshot of a log and what follows; undefined while nothing is published. @throws GtpkgError INDEX_MALFORMED */
+export async function livePart(log: LogReader): Promise<LivePart | undefined> {
+  if (log.length < 2) return undefined;
   checkHeader(await log.get(0));
   const newest = decodeRecord(await log.get(log.length - 1), log.length - 1);
+  const from = log.length - 1 - newest.snapshotDistance;
   const cores: CoreRef[] = [];
-  for (let number = log.length - 1 - newest.snapshotDistance; number < log.length; number++) {
+  for (let number = from; number < log.length; number++) {
     const { pack } = decodeRecord(await log.get(number), number);
     if ('cores' in pack) cores.push(...pack.cores);
   }
-  return cores;
+  return { from, commit: newest.commit, sequence: newest.sequence, cores };
+}
+
+/** Static cores that a new client would need: what a seeder of this index holds beside the log. */
+export async function liveCores(log: LogReader): Promise<readonly CoreRef[]> {
+  return (await livePart(log))?.cores ?? [];
 }

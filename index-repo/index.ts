@@ -17,8 +17,10 @@ export type { ChangeOptions, CreateOptions, IndexChange, IndexChanged } from './
 export {
   forkBlocks,
   liveCores,
+  livePart,
   needsSnapshot,
   publishIndex,
+  type LivePart,
   type LogReader,
   type LogWriter,
   type Published,

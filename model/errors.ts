@@ -78,6 +78,8 @@ const CODES = {
   PACK_MALFORMED: EXIT.untrusted,
   LIMIT_EXCEEDED: EXIT.untrusted,
   CORE_MISMATCH: EXIT.untrusted,
+  BUNDLE_MALFORMED: EXIT.untrusted,
+  BUNDLE_INCOMPLETE: EXIT.untrusted,
   PEER_CORRUPT: EXIT.untrusted,
   FILES_DIFFER: EXIT.untrusted,
   // network

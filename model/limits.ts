@@ -152,6 +152,16 @@ export const MAX_REFS = 200_000;
 export const DHT_NODES = 3;
 /** A frame on the daemon socket. */
 export const MAX_FRAME = 16 * MiB;
+/** A static core in a bundle: the largest release, and room for its git section. */
+export const MAX_STATIC_CORE = MAX_PAYLOAD + MAX_GIT_SECTION;
+/** The piece of an index core in a bundle: 256 updates of MAX_INLINE_PACK are 16 MiB. */
+export const MAX_BUNDLE_LOG = 64 * MiB;
+/** What a bundle says is in it: MAX_REFS releases of ~150 bytes. */
+export const MAX_BUNDLE_LIST = 64 * MiB;
+/** Records of a bundle: MAX_REFS cores, and what else there is. */
+export const MAX_BUNDLE_RECORDS = MAX_REFS + 1_000;
+/** Distributions in one bundle: each costs a check of signatures. */
+export const MAX_BUNDLE_SOURCES = 64;
 /** A file of a root's own state (status, journal, one manifest): read whole, and ours, but disks rot. */
 export const MAX_STATE_FILE = 512 * MiB;
 /** Symbolic links followed on the way to one path, as Linux does (ELOOP). */

@@ -93,6 +93,32 @@ export interface DepotStatus {
   readonly bytesOut: number;
 }
 
+/** A static core in a file: the 32-byte hashes of its blocks stand at byte `leavesAt`, its content after them. */
+export interface StaticPart {
+  readonly path: string;
+  readonly leavesAt: number;
+  readonly ref: CoreRef;
+}
+
+/** What came of taking one: bytes held now, and blocks that were refused because they are not what the key says. */
+export interface PartTaken {
+  readonly held: number;
+  readonly wrong: number;
+}
+
+/** A stretch of a file. */
+export interface FileRange {
+  readonly path: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What came of taking a piece of an index core: its length here, and whether it now reaches as far as the piece. */
+export interface LogTaken {
+  readonly length: number;
+  readonly taken: boolean;
+}
+
 /** The store of cores and the way to peers. All methods may be called at once. */
 export interface Depot {
   /** this node's transport key, the same as long as the home lives */
@@ -112,6 +138,17 @@ export interface Depot {
   fetch(refs: readonly CoreRef[], options?: FetchOptions): Promise<void>;
   /** Local reads only. Reading throws GtpkgError BLOCKS_MISSING when a block is not held, CORE_MISMATCH. */
   source(ref: CoreRef): ByteSource;
+  /** The 32-byte hashes of the blocks of a held core, one after the other. @throws GtpkgError BLOCKS_MISSING, CORE_MISMATCH */
+  leaves(ref: CoreRef): Promise<Buffer>;
+  /**
+   * Takes what is genuine and not held yet of a core in a file.
+   * @throws GtpkgError CORE_MISMATCH when the hashes are not those of the key; FILE_NOT_FOUND, USAGE, NO_SPACE, IO_ERROR
+   */
+  putPart(part: StaticPart, options?: Pick<FetchOptions, 'signal' | 'onProgress'>): Promise<PartTaken>;
+  /** Block 0 of a held index core and those from `from` on, with their proof. @throws GtpkgError BLOCKS_MISSING, LIMIT_EXCEEDED */
+  readLogProof(key: CoreKey, from: number): Promise<Buffer>;
+  /** Leads the replica here on to a proof in a file, if it fits. @throws GtpkgError CORE_MISMATCH when the proof is not genuine */
+  putLogProof(range: FileRange): Promise<LogTaken>;
   /** A writable log of this home; the same name gives the same key. */
   createLog(name: string): Promise<CoreKey>;
   /** @throws GtpkgError CORE_MISMATCH when the key names a static core */

@@ -1,6 +1,7 @@
 /**
  * Arguments of calls on the daemon socket: read strictly, each when it is taken. docs/formats/daemon-socket.md.
  */
+import { isAbsolute } from 'node:path';
 import { GtpkgError, limits, parseCoreKey, type CoreKey, type CoreRef } from '../model/index.js';
 
 /** One call's arguments. All methods throw GtpkgError INTERNAL on what is not proper. */
@@ -14,6 +15,13 @@ export class Arguments {
   text(name: string): string {
     const value = this.#values[name];
     if (typeof value !== 'string' || value.length > limits.MAX_PATH) throw wrong(name);
+    return value;
+  }
+
+  /** An absolute one: the daemon's own directory means nothing to its clients. */
+  path(name: string): string {
+    const value = this.text(name);
+    if (!isAbsolute(value)) throw new GtpkgError('INTERNAL', 'the daemon needs an absolute path');
     return value;
   }
 

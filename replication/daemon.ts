@@ -4,9 +4,8 @@
  */
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { isAbsolute } from 'node:path';
 import { formatPeerAddress, GtpkgError, parseCoreKey, parsePeerAddress } from '../model/index.js';
-import type { Closable, Depot, Log } from './contract.js';
+import type { Closable, Depot, FetchProgress, Log } from './contract.js';
 import { Arguments, encodeRef } from './daemon-arguments.js';
 import {
   BEAT,
@@ -212,9 +211,7 @@ class Client {
 /** The calls, by name. `this` is the client. */
 const HANDLERS = {
   async putStatic(this: Client, { args }: Call): Promise<Answer> {
-    const path = args.text('path');
-    if (!isAbsolute(path)) throw new GtpkgError('INTERNAL', 'the daemon needs an absolute path');
-    return { ok: encodeRef(await this.depot.putStatic(path)) };
+    return { ok: encodeRef(await this.depot.putStatic(args.path('path'))) };
   },
   async putStaticBytes(this: Client, { body }: Call): Promise<Answer> {
     return { ok: encodeRef(await this.depot.putStaticBytes(body)) };
@@ -238,6 +235,25 @@ const HANDLERS = {
       this.depot.source(args.ref('ref')).read(args.number('offset'), args.number('length')),
     );
     return {};
+  },
+  async leaves(this: Client, { args }: Call): Promise<Answer> {
+    return { body: await this.depot.leaves(args.ref('ref')) };
+  },
+  async putPart(this: Client, call: Call): Promise<Answer> {
+    const { args, stop } = call;
+    const part = { path: args.path('path'), leavesAt: args.number('leavesAt'), ref: args.ref('ref') };
+    const onProgress = (progress: FetchProgress): void => this.progress(call, progress);
+    return { ok: await this.depot.putPart(part, { signal: stop.signal, onProgress }) };
+  },
+  async readLogProof(this: Client, call: Call): Promise<Answer> {
+    const { args } = call;
+    const proof = await this.depot.readLogProof(parseCoreKey(args.text('key')), args.number('from'));
+    await this.stream(call, one(proof));
+    return {};
+  },
+  async putLogProof(this: Client, { args }: Call): Promise<Answer> {
+    const range = { path: args.path('path'), offset: args.number('offset'), length: args.number('length') };
+    return { ok: await this.depot.putLogProof(range) };
   },
   async createLog(this: Client, { args }: Call): Promise<Answer> {
     return { ok: await this.depot.createLog(args.text('name')) };
@@ -288,3 +304,7 @@ const HANDLERS = {
     return { ok: { ...(await this.depot.status()), daemon: true } };
   },
 };
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

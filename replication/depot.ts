@@ -15,14 +15,27 @@ import {
   type CoreRef,
   type PeerAddress,
 } from '../model/index.js';
-import type { Depot, DepotStatus, FetchOptions, Log, OpenOptions, StoredPeer } from './contract.js';
+import type {
+  Depot,
+  DepotStatus,
+  FetchOptions,
+  FileRange,
+  Log,
+  LogTaken,
+  OpenOptions,
+  PartTaken,
+  StaticPart,
+  StoredPeer,
+} from './contract.js';
 import { freeBytes } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
 import { fetchCores } from './fetch.js';
 import { LocalLog } from './log-core.js';
+import { applyLogProof, readLogFile, readLogProof } from './log-exchange.js';
 import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
+import { leavesOf, putPart } from './static-part.js';
 import { openStore } from './store.js';
 import { contents, peerStatus } from './status.js';
 import { Swarm } from './swarm.js';
@@ -140,6 +153,22 @@ export class LocalDepot implements Depot {
 
   source(ref: CoreRef): ByteSource {
     return coreSource(this.#store, ref);
+  }
+
+  leaves(ref: CoreRef): Promise<Buffer> {
+    return this.#during(() => leavesOf(this.#store, ref));
+  }
+
+  putPart(part: StaticPart, options: Pick<FetchOptions, 'signal' | 'onProgress'> = {}): Promise<PartTaken> {
+    return this.#during(() => putPart(this.#store, part, options));
+  }
+
+  readLogProof(key: CoreKey, from: number): Promise<Buffer> {
+    return this.#during(() => readLogProof(this.#store, key, from));
+  }
+
+  putLogProof(range: FileRange): Promise<LogTaken> {
+    return this.#during(async () => applyLogProof(this.#store, await readLogFile(range)));
   }
 
   createLog(name: string): Promise<CoreKey> {

@@ -2,10 +2,11 @@
  * The disk under a home: small files, read with a bound and written whole or not at all; and how much room is left.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GtpkgError, systemCode } from '../model/index.js';
-import { storeFailure } from './failure.js';
+import { fileFailure, storeFailure } from './failure.js';
 
 /** The file's bytes, undefined when there is none. @throws GtpkgError LIMIT_EXCEEDED, IO_ERROR, PERMISSION */
 export async function readSmall(path: string, limit: number): Promise<Buffer | undefined> {
@@ -22,6 +23,32 @@ export async function readSmall(path: string, limit: number): Promise<Buffer | u
     if (systemCode(cause) === 'ENOENT') return undefined;
     throw storeFailure(cause);
   }
+}
+
+/** Opens a file to read; never waits for the other end of a FIFO. @throws GtpkgError FILE_NOT_FOUND, PERMISSION, USAGE (no regular file) */
+export async function openRegular(path: string): Promise<FileHandle> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return file;
+  } catch (cause) {
+    await file?.close();
+    throw fileFailure(path, cause);
+  }
+  await file.close();
+  throw new GtpkgError('USAGE', `${path} is no regular file`, { hint: 'Give the path of a file.' });
+}
+
+/** Up to `length` bytes from `position`: fewer when the file ends before. */
+export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
 }
 
 /** Replaces the file: after a crash it is the old or the new one. @throws GtpkgError NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR */

@@ -36,9 +36,9 @@ declare module 'hypercore' {
       readonly length: number;
       readonly nodes: readonly TreeNode[];
       readonly additionalNodes: readonly TreeNode[];
-      readonly signature: null;
+      readonly signature: Uint8Array | null;
     } | null;
-    readonly manifest: null;
+    readonly manifest: Manifest | null;
   }
   /** Multiplexer of one connection. */
   export interface Muxer {
@@ -98,12 +98,23 @@ declare module 'hypercore' {
     /** corestore passes the option on only for cores that we open, not for those that peers ask for */
     _notDownloadingLinger: number;
   }
+  /** Reads that go to the disk together, when told to. */
+  export interface TreeReader {
+    getTreeNode(index: number): Promise<TreeNode | null>;
+    tryFlush(): void;
+  }
   /** What all sessions of one core share. */
   export interface InternalCore {
     readonly replicator: Replicator;
     readonly discoveryKey: Buffer;
     readonly opened: boolean;
-    readonly state: { readonly byteLength: number; readonly length: number } | null;
+    /** what is stored of it; `signature` is of `length` */
+    readonly state: {
+      readonly byteLength: number;
+      readonly length: number;
+      readonly signature: Uint8Array | null;
+      readonly storage: { read(): TreeReader };
+    } | null;
     ready(): Promise<void>;
   }
   export interface Download {
@@ -148,6 +159,31 @@ declare module 'hypercore' {
     on(event: 'peer-add' | 'peer-remove', listener: (peer: CorePeer) => void): this;
     off(event: string, listener: (...args: never[]) => void): this;
   }
+}
+
+/** hypercore's own judge of signatures over a tree, for proofs that come from no peer. */
+declare module 'hypercore/lib/verifier.js' {
+  import type { Manifest } from 'hypercore';
+
+  export interface SignedTree {
+    readonly length: number;
+    hash(): Uint8Array;
+    signable(context: Uint8Array): Uint8Array;
+  }
+  export default class Verifier {
+    constructor(key: Uint8Array, manifest: Manifest);
+    verify(tree: SignedTree, signature: Uint8Array): boolean;
+    static encodeManifest(manifest: Manifest): Buffer;
+    static decodeManifest(bytes: Uint8Array): Manifest;
+    static isValidManifest(key: Uint8Array, manifest: Manifest): boolean;
+  }
+}
+
+declare module 'hypercore/lib/caps.js' {
+  const caps: {
+    treeSignable(context: Uint8Array, treeHash: Uint8Array, length: number, fork: number): Buffer;
+  };
+  export default caps;
 }
 
 declare module 'corestore' {

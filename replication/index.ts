@@ -8,13 +8,21 @@ export type {
   DepotStatus,
   FetchOptions,
   FetchProgress,
+  FileRange,
   Log,
+  LogTaken,
   OpenOptions,
+  PartTaken,
   PeerStatus,
+  StaticPart,
   StoredPeer,
   WaitOptions,
 } from './contract.js';
+export type { BundledIndex, BundledRelease, BundleList } from './bundle-format.js';
+export type { Bundle } from './bundle-read.js';
+export type { BundleContents, BundleSink } from './bundle-write.js';
 export type { Bootstrap, BootstrapOptions } from './dht.js';
+export type { VerifiedLog } from './log-proof.js';
 export { openDepot } from './open.js';
 
 /** Runs a DHT of one's own; see dht.ts. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS, TIMEOUT */
@@ -32,4 +40,23 @@ export async function serveDepot(
 ): Promise<import('./contract.js').Closable> {
   const { serveDepot: serve } = await import('./daemon.js');
   return serve(depot, home);
+}
+
+/** A bundle file; see bundle-read.ts. @throws GtpkgError BUNDLE_MALFORMED, FILE_NOT_FOUND, PERMISSION, USAGE */
+export async function openBundle(path: string): Promise<import('./bundle-read.js').Bundle> {
+  const { Bundle } = await import('./bundle-read.js');
+  return Bundle.open(path);
+}
+
+/** A part of an index core as Depot.readLogProof gives it, checked. @throws GtpkgError CORE_MISMATCH */
+export async function openLogProof(bytes: Uint8Array): Promise<import('./log-proof.js').VerifiedLog> {
+  const { VerifiedLog } = await import('./log-proof.js');
+  return new VerifiedLog(bytes);
+}
+
+/** Puts cores of a depot into a bundle; see bundle-write.ts. */
+export async function bundleWriter(): Promise<
+  Pick<typeof import('./bundle-write.js'), 'bundleSize' | 'writeBundle'>
+> {
+  return import('./bundle-write.js');
 }

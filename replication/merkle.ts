@@ -1,12 +1,12 @@
 /**
  * The identity of a static core: hypercore's BLAKE2b Merkle tree over fixed-size blocks, and the key that follows
  * from it. docs/formats/swarm.md. Pure: bytes in, numbers out; memory is two nodes a block.
- *
- * Nodes are numbered as in flat-tree: leaf i is 2i, the node at height h and place p is p·2^(h+1) + 2^h − 1.
+ * Nodes are numbered as flat-tree.ts says.
  */
 import Hypercore, { type Manifest, type TreeNode } from 'hypercore';
 import crypto from 'hypercore-crypto';
 import { encodeCoreKey, limits, type CoreKey } from '../model/index.js';
+import { aboveOf } from './flat-tree.js';
 
 /** A static core as its content determines it. */
 export interface StaticShape {
@@ -42,7 +42,12 @@ export class TreeBuilder {
   #bytes = 0;
 
   push(block: Uint8Array): void {
-    let node: TreeNode = { index: 2 * this.#blocks, size: block.byteLength, hash: crypto.data(block) };
+    this.pushLeaf(crypto.data(block), block.byteLength);
+  }
+
+  /** A block of which only the hash and the size are known. */
+  pushLeaf(hash: Uint8Array, size: number): void {
+    let node: TreeNode = { index: 2 * this.#blocks, size, hash };
     let height = 0;
     this.#nodes.set(node.index, node);
     for (
@@ -58,7 +63,7 @@ export class TreeBuilder {
     }
     this.#stack.push({ node, height });
     this.#blocks++;
-    this.#bytes += block.byteLength;
+    this.#bytes += size;
   }
 
   finish(): StaticShape {
@@ -75,12 +80,11 @@ export class TreeBuilder {
       path(block) {
         const siblings: TreeNode[] = [];
         for (let index = 2 * block, height = 0; !tops.has(index); height++) {
-          const width = 2 ** height;
-          const parent = Math.floor(index / (4 * width)) * 4 * width + 2 * width - 1;
-          const sibling = nodes.get(index < parent ? index + 2 * width : index - 2 * width);
+          const above = aboveOf(index, height);
+          const sibling = nodes.get(above.sibling);
           if (sibling === undefined) throw new RangeError(`block ${block} is outside the tree`);
           siblings.push(sibling);
-          index = parent;
+          index = above.parent;
         }
         return siblings;
       },

@@ -19,8 +19,12 @@ import type {
   Depot,
   DepotStatus,
   FetchOptions,
+  FileRange,
   Log,
+  LogTaken,
   OpenOptions,
+  PartTaken,
+  StaticPart,
   StoredPeer,
   WaitOptions,
 } from './contract.js';
@@ -112,6 +116,30 @@ export class RemoteDepot implements Depot {
       byteLength: ref.byteLength,
       read: (offset, length) => this.#channel.stream('read', { ref: encodeRef(ref), offset, length }),
     };
+  }
+
+  async leaves(ref: CoreRef): Promise<Buffer> {
+    return (await this.#channel.call('leaves', { ref: encodeRef(ref) })).body;
+  }
+
+  async putPart(
+    part: StaticPart,
+    options: Pick<FetchOptions, 'signal' | 'onProgress'> = {},
+  ): Promise<PartTaken> {
+    const { path, leavesAt, ref } = part;
+    const args = { path: resolve(path), leavesAt, ref: encodeRef(ref) };
+    return (await this.#channel.call('putPart', args, options)).ok as PartTaken;
+  }
+
+  async readLogProof(key: CoreKey, from: number): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#channel.stream('readLogProof', { key, from })) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  async putLogProof({ path, offset, length }: FileRange): Promise<LogTaken> {
+    const { ok } = await this.#channel.call('putLogProof', { path: resolve(path), offset, length });
+    return ok as LogTaken;
   }
 
   async createLog(name: string): Promise<CoreKey> {

@@ -110,25 +110,40 @@ export async function putStatic(store: Corestore, reader: BlockReader): Promise<
   return ref;
 }
 
+const COMMON = { fork: 0, hash: null, seek: null, manifest: null } as const;
+
+/** Tells an empty core its length and roots, so that blocks can be put into it. */
+export async function begin(core: Hypercore, shape: StaticShape): Promise<void> {
+  if (core.length > 0) return;
+  const upgrade = {
+    start: 0,
+    length: shape.blocks,
+    nodes: shape.roots,
+    additionalNodes: [],
+    signature: null,
+  };
+  await core.applyProof({ ...COMMON, block: null, upgrade });
+}
+
+/** Hands one block to hypercore, which refuses what does not belong there: its INVALID_CHECKSUM is thrown. */
+export async function putBlock(
+  core: Hypercore,
+  shape: StaticShape,
+  block: { readonly index: number; readonly value: Uint8Array },
+): Promise<void> {
+  const { index, value } = block;
+  await core.applyProof({ ...COMMON, block: { index, value, nodes: shape.path(index) }, upgrade: null });
+  // false also means that a peer was faster with the same block
+  if (!(await core.has(index)))
+    throw new GtpkgError('INTERNAL', `block ${index} of ${shape.key} was not accepted`);
+}
+
 async function fill(core: Hypercore, reader: BlockReader, shape: StaticShape): Promise<void> {
-  const common = { fork: 0, hash: null, seek: null, manifest: null } as const;
-  if (core.length === 0) {
-    const upgrade = {
-      start: 0,
-      length: shape.blocks,
-      nodes: shape.roots,
-      additionalNodes: [],
-      signature: null,
-    };
-    await core.applyProof({ ...common, block: null, upgrade });
-  }
+  await begin(core, shape);
   const put = async (index: number): Promise<void> => {
     const value = await reader.block(index);
     if (value.byteLength !== blockLength(shape.byteLength, index)) throw changed();
-    await core.applyProof({ ...common, block: { index, value, nodes: shape.path(index) }, upgrade: null });
-    // false also means that a peer was faster with the same block
-    if (!(await core.has(index)))
-      throw new GtpkgError('INTERNAL', `block ${index} of ${shape.key} was not accepted`);
+    await putBlock(core, shape, { index, value });
   };
   for (let start = 0; start < shape.blocks; start += WRITING) {
     const round: Promise<void>[] = [];

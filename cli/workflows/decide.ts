@@ -74,14 +74,21 @@ export interface Decision {
   readonly sources: readonly OpenSource[];
 }
 
-/** @throws GtpkgError NO_SOLUTION, PACKAGE_NOT_FOUND, VERSION_NOT_FOUND, NOT_INSTALLED, USAGE */
-export async function decide(context: Context, request: ChangeRequest): Promise<Decision> {
+/**
+ * @param given - what is installed and what is offered; of the root and of all sources when absent
+ * @throws GtpkgError NO_SOLUTION, PACKAGE_NOT_FOUND, VERSION_NOT_FOUND, NOT_INSTALLED, USAGE
+ */
+export async function decide(
+  context: Context,
+  request: ChangeRequest,
+  given?: Pick<Decision, 'status' | 'sources'>,
+): Promise<Decision> {
   const [{ resolve }, { readStatus }] = await Promise.all([
     import('../../resolver/index.js'),
     import('../../installer/status.js'),
   ]);
-  const status = [...readStatus(context.settings.root).values()];
-  const sources = await openSources(context);
+  const status = given?.status ?? [...readStatus(context.settings.root).values()];
+  const sources = given?.sources ?? (await openSources(context));
   const universe = new OfferedUniverse(sources);
   const resolution = resolve({
     universe,

@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { GtpkgError, parseIntroduction, type ErrorCode } from '../../model/index.js';
+import { GtpkgError, parseIntroduction, type ErrorCode, type Introduction } from '../../model/index.js';
 import type { Context } from '../context.js';
 import {
   checkName,
@@ -46,8 +46,7 @@ export async function addSource(
       hint: `gtpkg update ${known.name} fetches its newest index; gtpkg source remove ${known.name} forgets it.`,
     });
   }
-  const fallback = introduction.indexCore.slice(0, 12);
-  const draft = await writeSource(context, name ?? fallback, introduction);
+  const draft = await writeSource(context, name ?? shortName(introduction), introduction);
   try {
     const { update, name: own } = await sync(context, draft);
     const source = name === undefined ? await takeOwnName(context, draft, own.toLowerCase()) : draft;
@@ -65,6 +64,11 @@ export async function addSource(
   }
 }
 
+/** What a source is called until its own name is known. */
+export function shortName(introduction: Introduction): string {
+  return introduction.indexCore.slice(0, 12);
+}
+
 async function mustBeFree(context: Context, name: string): Promise<void> {
   if ((await findSource(context, checkName(name))) !== undefined) {
     throw new GtpkgError('ALREADY_EXISTS', `there is a source "${name}" already`, {
@@ -73,8 +77,8 @@ async function mustBeFree(context: Context, name: string): Promise<void> {
   }
 }
 
-// A name that is taken, or that is no name for a directory, leaves the short form of the key.
-async function takeOwnName(context: Context, draft: Source, own: string): Promise<Source> {
+/** Calls a new source by its distribution's name; one that is taken, or no name for a directory, leaves the short form of the key. */
+export async function takeOwnName(context: Context, draft: Source, own: string): Promise<Source> {
   const target = context.home('sources', own);
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(own) || existsSync(target)) return draft;
   await rename(draft.directory, target);

@@ -3,7 +3,7 @@
  */
 import { EXIT, GtpkgError, type CoreRef, type ErrorCode, type Oid } from '../../model/index.js';
 import type { QueryFile } from '../../index-repo/query.js';
-import { readStoredIndex } from '../../index-repo/sync.js';
+import { readStoredIndex, type SyncOptions } from '../../index-repo/sync.js';
 import type { Depot } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import type { Source } from '../places.js';
@@ -25,7 +25,8 @@ export interface SourceUpdate {
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint: string | null } | null;
 }
 
-async function coreBytes(depot: Depot, ref: CoreRef): Promise<Uint8Array> {
+/** A static core in memory, fetched if need be. */
+export async function coreBytes(depot: Depot, ref: CoreRef): Promise<Uint8Array> {
   await depot.fetch([ref]);
   const out = Buffer.alloc(ref.byteLength);
   let at = 0;
@@ -36,13 +37,34 @@ async function coreBytes(depot: Depot, ref: CoreRef): Promise<Uint8Array> {
   return out;
 }
 
+/** What a sync brought, and the name that the distribution gives itself. */
+export interface Synced {
+  readonly update: SourceUpdate;
+  readonly name: string;
+  /** what was read ends before what is known */
+  readonly stale: boolean;
+}
+
 /** Brings one source up to date. @throws GtpkgError NO_PEER, OFFLINE, and all that the trust machine throws */
-export async function sync(
+export function sync(context: Context, source: Source): Promise<Synced> {
+  return explained(source, () => fromPeers(context, source));
+}
+
+/**
+ * Judges an index from elsewhere than the swarm, and takes it over if it can be trusted.
+ * @throws GtpkgError all that the trust machine throws, and what `log` and `fetchCore` throw
+ */
+export function syncFrom(
   context: Context,
   source: Source,
-): Promise<{ update: SourceUpdate; name: string }> {
+  from: Pick<SyncOptions, 'log' | 'fetchCore'>,
+): Promise<Synced> {
+  return explained(source, () => take(context, source, from));
+}
+
+async function explained(source: Source, work: () => Promise<Synced>): Promise<Synced> {
   try {
-    return await syncTrusted(context, source);
+    return await work();
   } catch (error) {
     if (!(error instanceof GtpkgError) || error.exit !== EXIT.untrusted || error.hint !== undefined)
       throw error;
@@ -59,11 +81,7 @@ export async function sync(
   }
 }
 
-async function syncTrusted(
-  context: Context,
-  source: Source,
-): Promise<{ update: SourceUpdate; name: string }> {
-  const { syncIndex } = await import('../../index-repo/sync.js');
+async function fromPeers(context: Context, source: Source): Promise<Synced> {
   const before = await readStoredIndex(statePath(source));
   const depot = await context.depot();
   await meetPeers(context, [source]);
@@ -85,28 +103,40 @@ async function syncTrusted(
         },
       );
     }
-    const done = await syncIndex({
-      dir: indexRepository(source),
-      statePath: statePath(source),
-      introduction: source.introduction,
-      now: context.now,
+    return await take(context, source, {
       log: { length, get: (number) => log.get(number) },
       fetchCore: (ref) => coreBytes(depot, ref),
     });
-    const packages = await ensureQuery(context, source, done.commit);
-    const update = {
-      name: source.name,
-      changed: done.changed,
-      sequence: done.sequence,
-      previous: done.changed ? (before?.trusted.sequence ?? null) : null,
-      packages,
-      validUntil: done.validUntil.toISOString(),
-      error: null,
-    };
-    return { update, name: done.name };
   } finally {
     await log.close();
   }
+}
+
+async function take(
+  context: Context,
+  source: Source,
+  from: Pick<SyncOptions, 'log' | 'fetchCore'>,
+): Promise<Synced> {
+  const { syncIndex } = await import('../../index-repo/sync.js');
+  const before = await readStoredIndex(statePath(source));
+  const done = await syncIndex({
+    dir: indexRepository(source),
+    statePath: statePath(source),
+    introduction: source.introduction,
+    now: context.now,
+    ...from,
+  });
+  const packages = await ensureQuery(context, source, done.commit);
+  const update = {
+    name: source.name,
+    changed: done.changed,
+    sequence: done.sequence,
+    previous: done.changed ? (before?.trusted.sequence ?? null) : null,
+    packages,
+    validUntil: done.validUntil.toISOString(),
+    error: null,
+  };
+  return { update, name: done.name, stale: done.stale };
 }
 
 // A damaged query file is no more than a missing one: it is compiled again.
