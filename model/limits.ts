@@ -143,11 +143,19 @@ export const TALK = {
   hello: { bytes: 64, burst: 1, every: Infinity },
   join: { bytes: 32 * MAX_PEER_TOPICS, burst: 8, every: 1_000 },
   peers: { bytes: 38 * MAX_EXCHANGED, burst: 8, every: 1_000 },
+  holdsAsk: { bytes: 16, burst: 1, every: Infinity },
+  /** 4,096 cores a message; MAX_HOLDS of them at once, and then what changes */
+  holds: { bytes: 1 + 6 * 4096, burst: 40, every: 500 },
   /** kinds of a later version: skipped, but not without end */
   unknown: { bytes: 64 * KiB, burst: 16, every: 1_000 },
 } as const;
 /** Cores named in one request. */
 export const MAX_REFS = 200_000;
+/**
+ * Cores that one peer may say it holds: a mirror of all Debian has 63,000 releases, a long history of it some more. One megabyte of memory
+ * a connection.
+ */
+export const MAX_HOLDS = 131_072;
 /** Nodes that `gtpkg dht` runs: one would do, hyperdht relays handshakes through the three closest. */
 export const DHT_NODES = 3;
 /** A frame on the daemon socket. */

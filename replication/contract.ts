@@ -3,6 +3,7 @@
  * Only types and one constant table; importing this loads nothing.
  */
 import type { Address, ByteSource, CoreKey, CoreRef, PeerAddress } from '../model/index.js';
+import type { Usage } from './usage.js';
 
 /** Bytes of all asked cores: held so far, wanted in the end, and from how many connected peers. */
 export interface FetchProgress {
@@ -64,8 +65,15 @@ export interface PeerStatus {
   /** where it is, when known: of a connection, or as stored */
   readonly address?: Address;
   readonly connected: boolean;
+  /** of a connection: `udp` is UDX */
+  readonly transport?: 'udp' | 'tcp';
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** bytes a second, now */
+  readonly rateIn: number;
+  readonly rateOut: number;
+  /** cores that it says it holds whole; 0 when it says nothing */
+  readonly holds: number;
   /** corrupt blocks in this process's life */
   readonly badBlocks: number;
   readonly refused: boolean;
@@ -89,8 +97,29 @@ export interface DepotStatus {
   /** in the store, whole or in part */
   readonly cores: number;
   readonly blocks: number;
+  /** bytes of these blocks, and what the store takes on disk */
+  readonly heldBytes: number;
+  readonly diskBytes: number;
+  /** on the wire, since the store was opened */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** bytes a second, now */
+  readonly rateIn: number;
+  readonly rateOut: number;
+  /** over all time, without what this process has not written down yet */
+  readonly usage: Usage;
+}
+
+/** One static core in the store. */
+export interface Holding {
+  readonly key: CoreKey;
+  readonly byteLength: number;
+  /** bytes of it that are here */
+  readonly held: number;
+  /** connected peers that say they hold all of it */
+  readonly seeders: number;
+  /** when it was last opened for anybody, milliseconds since 1970, to the hour; 0 when that is not known */
+  readonly used: number;
 }
 
 /** A static core in a file: the 32-byte hashes of its blocks stand at byte `leavesAt`, its content after them. */
@@ -160,6 +189,17 @@ export interface Depot {
   removePeers(keys: readonly CoreKey[]): Promise<void>;
   peers(): Promise<readonly StoredPeer[]>;
   status(): Promise<DepotStatus>;
+  /** All static cores that are here, whole or in part. */
+  holdings(): Promise<readonly Holding[]>;
+  /** Of each core, in order: how many connected peers say that they hold all of it. Their word is not proof. */
+  seeders(keys: readonly CoreKey[]): Promise<number[]>;
+  /**
+   * Drops all blocks of these static cores; those that a fetch is after stay.
+   * @returns the bytes dropped; the disk gets them back with reclaim()
+   */
+  free(keys: readonly CoreKey[]): Promise<number>;
+  /** Shrinks the store's files towards `goal` bytes. @returns what they take then */
+  reclaim(goal: number): Promise<number>;
   /** Of a daemon's depot: only this connection. */
   close(): Promise<void>;
 }
@@ -186,4 +226,10 @@ export interface OpenOptions {
 /** A running service that can be stopped. */
 export interface Closable {
   close(): Promise<void>;
+}
+
+/** The daemon's side of the socket. */
+export interface DepotService extends Closable {
+  /** Cores that commands which are connected now have fetched, stored or read: not to be freed under them. */
+  inUse(): ReadonlySet<CoreKey>;
 }

@@ -3,6 +3,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { GtpkgError, limits, parseCoreKey, type CoreKey, type CoreRef } from '../model/index.js';
+import type { Holding } from './contract.js';
 
 /** One call's arguments. All methods throw GtpkgError INTERNAL on what is not proper. */
 export class Arguments {
@@ -83,4 +84,37 @@ function wrong(name: string): GtpkgError {
 /** The reverse of toRef. */
 export function encodeRef(ref: CoreRef): unknown {
   return [ref.key, ref.byteLength];
+}
+
+/** Holdings in one piece of JSON lines. */
+const TOGETHER = 4096;
+
+/** Holdings as they travel: one JSON array a line, `[key, bytes, held, seeders, used]`. */
+export async function* encodeHoldings(holdings: readonly Holding[]): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < holdings.length; start += TOGETHER) {
+    const rows = holdings
+      .slice(start, start + TOGETHER)
+      .map(({ key, byteLength, held, seeders, used }) =>
+        JSON.stringify([key, byteLength, held, seeders, used]),
+      );
+    yield Buffer.from(`${rows.join('\n')}\n`);
+  }
+}
+
+/** The reverse of encodeHoldings. */
+export function decodeHoldings(bytes: Buffer): Holding[] {
+  return bytes
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [key, byteLength, held, seeders, used] = JSON.parse(line) as [
+        string,
+        number,
+        number,
+        number,
+        number,
+      ];
+      return { key: parseCoreKey(key), byteLength, held, seeders, used };
+    });
 }

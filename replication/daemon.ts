@@ -4,9 +4,16 @@
  */
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { formatPeerAddress, GtpkgError, parseCoreKey, parsePeerAddress } from '../model/index.js';
-import type { Closable, Depot, FetchProgress, Log } from './contract.js';
-import { Arguments, encodeRef } from './daemon-arguments.js';
+import {
+  formatPeerAddress,
+  GtpkgError,
+  parseCoreKey,
+  parsePeerAddress,
+  type CoreKey,
+  type CoreRef,
+} from '../model/index.js';
+import type { Depot, DepotService, FetchProgress, Log } from './contract.js';
+import { Arguments, encodeHoldings, encodeRef } from './daemon-arguments.js';
 import {
   BEAT,
   DATA_FRAME,
@@ -25,7 +32,7 @@ const MAX_CLIENTS = 64;
 const MAX_CALLS = 256;
 
 /** Serves until closed; closing ends the clients' calls but not the depot. @throws GtpkgError IO_ERROR */
-export async function serveDepot(depot: Depot, home: string): Promise<Closable> {
+export async function serveDepot(depot: Depot, home: string): Promise<DepotService> {
   const path = await socketPath(home, true);
   if (path === undefined) {
     throw new GtpkgError('IO_ERROR', 'there is no safe place for the daemon socket', {
@@ -46,6 +53,7 @@ export async function serveDepot(depot: Depot, home: string): Promise<Closable> 
   await listen(server, path);
   await chmod(path, 0o600);
   return {
+    inUse: () => new Set([...clients].flatMap((client) => [...client.used])),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const client of clients) client.close();
@@ -88,6 +96,8 @@ class Client {
   readonly #calls = new Map<number, Call>();
   readonly #logs = new Map<number, Log>();
   readonly #beat: NodeJS.Timeout;
+  /** cores that this command has fetched, stored or read */
+  readonly used = new Set<CoreKey>();
   #greeted = false;
   #nextLog = 1;
   onClose: () => void = () => undefined;
@@ -173,6 +183,11 @@ class Client {
     void this.#frames.send({ id: call.id, progress });
   }
 
+  use(ref: CoreRef): CoreRef {
+    this.used.add(ref.key);
+    return ref;
+  }
+
   addLog(log: Log): number {
     const handle = this.#nextLog++;
     this.#logs.set(handle, log);
@@ -211,28 +226,31 @@ class Client {
 /** The calls, by name. `this` is the client. */
 const HANDLERS = {
   async putStatic(this: Client, { args }: Call): Promise<Answer> {
-    return { ok: encodeRef(await this.depot.putStatic(args.path('path'))) };
+    return { ok: encodeRef(this.use(await this.depot.putStatic(args.path('path')))) };
   },
   async putStaticBytes(this: Client, { body }: Call): Promise<Answer> {
-    return { ok: encodeRef(await this.depot.putStaticBytes(body)) };
+    return { ok: encodeRef(this.use(await this.depot.putStaticBytes(body))) };
   },
   async held(this: Client, { args }: Call): Promise<Answer> {
     return { ok: await this.depot.held(args.refs('refs')) };
   },
   async fetch(this: Client, call: Call): Promise<Answer> {
     const { args, stop } = call;
-    await this.depot.fetch(args.refs('refs'), {
-      ...args.wait(stop.signal),
-      offline: args.flag('offline'),
-      onProgress: (progress) => this.progress(call, progress),
-    });
+    await this.depot.fetch(
+      args.refs('refs').map((ref) => this.use(ref)),
+      {
+        ...args.wait(stop.signal),
+        offline: args.flag('offline'),
+        onProgress: (progress) => this.progress(call, progress),
+      },
+    );
     return {};
   },
   async read(this: Client, call: Call): Promise<Answer> {
     const { args } = call;
     await this.stream(
       call,
-      this.depot.source(args.ref('ref')).read(args.number('offset'), args.number('length')),
+      this.depot.source(this.use(args.ref('ref'))).read(args.number('offset'), args.number('length')),
     );
     return {};
   },
@@ -302,6 +320,13 @@ const HANDLERS = {
   },
   async status(this: Client): Promise<Answer> {
     return { ok: { ...(await this.depot.status()), daemon: true } };
+  },
+  async holdings(this: Client, call: Call): Promise<Answer> {
+    await this.stream(call, encodeHoldings(await this.depot.holdings()));
+    return {};
+  },
+  async seeders(this: Client, { args }: Call): Promise<Answer> {
+    return { ok: await this.depot.seeders(args.keys('keys')) };
   },
 };
 

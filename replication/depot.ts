@@ -20,6 +20,7 @@ import type {
   DepotStatus,
   FetchOptions,
   FileRange,
+  Holding,
   Log,
   LogTaken,
   OpenOptions,
@@ -30,19 +31,19 @@ import type {
 import { freeBytes } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
 import { fetchCores } from './fetch.js';
+import { clearCore, reclaim } from './free.js';
+import { Holds } from './holds.js';
+import { Ledger } from './ledger.js';
 import { LocalLog } from './log-core.js';
 import { applyLogProof, readLogFile, readLogProof } from './log-exchange.js';
 import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
 import { leavesOf, putPart } from './static-part.js';
-import { openStore } from './store.js';
-import { contents, peerStatus } from './status.js';
+import { discoveryKeyOf, openStore } from './store.js';
+import { Statistics } from './status.js';
 import { Swarm } from './swarm.js';
 import { transportKeyPair } from './transport-key.js';
-
-/** Cores looked at together when the store is only read. */
-const READING = 64;
 
 export class LocalDepot implements Depot {
   readonly remote = false;
@@ -55,6 +56,11 @@ export class LocalDepot implements Depot {
   readonly #stop = new AbortController();
   readonly #followed = new Map<CoreKey, LocalLog>();
   readonly #work = new Set<Promise<unknown>>();
+  readonly #ledger: Ledger;
+  readonly #holds: Holds;
+  readonly #statistics: Statistics;
+  /** cores that fetches are after, and how many fetches */
+  readonly #wanted = new Map<CoreKey, number>();
   #network: Promise<Swarm> | undefined;
   #swarm: Swarm | undefined;
   #closing: Promise<void> | undefined;
@@ -66,6 +72,9 @@ export class LocalDepot implements Depot {
     this.#book = book;
     this.#timeout = options.timeout ?? limits.TIMEOUT.idle;
     this.publicKey = encodeCoreKey(keyPair.publicKey);
+    this.#ledger = new Ledger(store, options.home);
+    this.#holds = new Holds(this.#ledger, this.#serves);
+    this.#statistics = new Statistics({ home: options.home, book, ledger: this.#ledger, holds: this.#holds });
   }
 
   /** @throws GtpkgError HOME_BUSY, ADDRESS_IN_USE, BAD_ADDRESS, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR */
@@ -97,7 +106,7 @@ export class LocalDepot implements Depot {
     return this.#during(async () => {
       const file = await openFile(path);
       try {
-        return await putStatic(this.#store, file);
+        return await this.#settled(await putStatic(this.#store, file));
       } finally {
         await file.close();
       }
@@ -105,21 +114,16 @@ export class LocalDepot implements Depot {
   }
 
   putStaticBytes(bytes: Uint8Array): Promise<CoreRef> {
-    return this.#during(() => putStatic(this.#store, bytesReader(bytes)));
+    return this.#during(async () => this.#settled(await putStatic(this.#store, bytesReader(bytes))));
+  }
+
+  async #settled(ref: CoreRef): Promise<CoreRef> {
+    await this.#ledger.settle([discoveryKeyOf(decodeCoreKey(ref.key))]);
+    return ref;
   }
 
   held(refs: readonly CoreRef[]): Promise<number[]> {
-    return this.#during(async () => {
-      const held: number[] = [];
-      for (let start = 0; start < refs.length; start += READING) {
-        held.push(
-          ...(await Promise.all(
-            refs.slice(start, start + READING).map((ref) => heldBytes(this.#store, ref)),
-          )),
-        );
-      }
-      return held;
-    });
+    return this.#during(() => heldBytes(this.#store, refs));
   }
 
   fetch(refs: readonly CoreRef[], options: FetchOptions = {}): Promise<void> {
@@ -143,12 +147,26 @@ export class LocalDepot implements Depot {
         held: held.reduce((sum, bytes) => sum + bytes, 0) - whole,
       };
       const stop = this.#stop.signal;
-      await fetchCores(context, missing, {
-        ...options,
-        signal: options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]),
-        onProgress: ({ done, peers }) => report?.({ done: whole + done, total, peers }),
-      });
+      this.#want(missing, 1);
+      try {
+        await fetchCores(context, missing, {
+          ...options,
+          signal: options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]),
+          onProgress: ({ done, peers }) => report?.({ done: whole + done, total, peers }),
+        });
+      } finally {
+        this.#want(missing, -1);
+        await this.#ledger.settle(missing.map((ref) => discoveryKeyOf(decodeCoreKey(ref.key))));
+      }
     });
+  }
+
+  #want(refs: readonly CoreRef[], change: 1 | -1): void {
+    for (const { key } of refs) {
+      const count = (this.#wanted.get(key) ?? 0) + change;
+      if (count === 0) this.#wanted.delete(key);
+      else this.#wanted.set(key, count);
+    }
   }
 
   source(ref: CoreRef): ByteSource {
@@ -160,7 +178,13 @@ export class LocalDepot implements Depot {
   }
 
   putPart(part: StaticPart, options: Pick<FetchOptions, 'signal' | 'onProgress'> = {}): Promise<PartTaken> {
-    return this.#during(() => putPart(this.#store, part, options));
+    return this.#during(async () => {
+      try {
+        return await putPart(this.#store, part, options);
+      } finally {
+        await this.#settled(part.ref);
+      }
+    });
   }
 
   readLogProof(key: CoreKey, from: number): Promise<Buffer> {
@@ -229,23 +253,50 @@ export class LocalDepot implements Depot {
   }
 
   status(): Promise<DepotStatus> {
+    return this.#during(async () => ({
+      publicKey: this.publicKey,
+      pid: process.pid,
+      daemon: false,
+      offline: this.#options.offline === true,
+      ...(await this.#statistics.read(this.#swarm)),
+    }));
+  }
+
+  holdings(): Promise<readonly Holding[]> {
     return this.#during(async () => {
-      const swarm = this.#swarm;
-      const listening = swarm?.listening;
-      return {
-        publicKey: this.publicKey,
-        pid: process.pid,
-        daemon: false,
-        offline: this.#options.offline === true,
-        dht: swarm?.dht ?? 'none',
-        ...(listening === undefined ? {} : { listening }),
-        peers: peerStatus(this.#book, swarm),
-        lan: swarm?.lan ?? [],
-        topics: swarm?.topics ?? [],
-        ...(await contents(this.#store)),
-        ...(swarm?.traffic ?? { bytesIn: 0, bytesOut: 0 }),
-      };
+      await this.#ledger.load();
+      return [...this.#ledger.entries()].map(({ key, discoveryKey, byteLength, held }) => ({
+        key,
+        byteLength,
+        held,
+        seeders: this.#holds.seeders(discoveryKey),
+        used: this.#ledger.used(discoveryKey),
+      }));
     });
+  }
+
+  seeders(keys: readonly CoreKey[]): Promise<number[]> {
+    return Promise.resolve(keys.map((key) => this.#holds.seeders(discoveryKeyOf(decodeCoreKey(key)))));
+  }
+
+  free(keys: readonly CoreKey[]): Promise<number> {
+    return this.#during(async () => {
+      await this.#ledger.load();
+      let bytes = 0;
+      for (const key of keys) {
+        const discoveryKey = discoveryKeyOf(decodeCoreKey(key));
+        const entry = this.#ledger.get(discoveryKey);
+        if (entry === undefined || this.#wanted.has(key)) continue;
+        await clearCore(this.#store, discoveryKey);
+        await this.#ledger.settle([discoveryKey]);
+        bytes += entry.held;
+      }
+      return bytes;
+    });
+  }
+
+  reclaim(goal: number): Promise<number> {
+    return this.#during(() => reclaim(this.#store, this.#options.home, goal));
   }
 
   close(): Promise<void> {
@@ -258,7 +309,9 @@ export class LocalDepot implements Depot {
     const swarm = await this.#network?.catch(() => undefined);
     await swarm?.close();
     await Promise.allSettled([...this.#work]);
-    await this.#book.flush();
+    this.#holds.close();
+    await this.#statistics.close();
+    await Promise.all([this.#book.flush(), this.#ledger.save()]);
     await this.#store.close().catch(() => undefined); // a store that could not write cannot be closed in order either
   }
 
@@ -276,7 +329,11 @@ export class LocalDepot implements Depot {
         lan: this.#options.lan === true,
       });
       this.#network.then(
-        (swarm) => (this.#swarm = swarm),
+        (swarm) => {
+          this.#swarm = swarm;
+          this.#statistics.watch(swarm);
+          this.#holds.watch(swarm);
+        },
         () => (this.#network = undefined),
       );
     }

@@ -106,7 +106,8 @@ declare module 'hypercore' {
   /** What all sessions of one core share. */
   export interface InternalCore {
     readonly replicator: Replicator;
-    readonly discoveryKey: Buffer;
+    /** null while a core that is found by name opens */
+    readonly discoveryKey: Buffer | null;
     readonly opened: boolean;
     /** what is stored of it; `signature` is of `length` */
     readonly state: {
@@ -140,6 +141,7 @@ declare module 'hypercore' {
     get(index: number, options?: { wait?: boolean; timeout?: number }): Promise<Buffer | null>;
     has(start: number, end?: number): Promise<boolean>;
     append(blocks: readonly Uint8Array[]): Promise<{ length: number }>;
+    clear(start: number, end: number): Promise<unknown>;
     truncate(length: number, options?: { fork?: number }): Promise<void>;
     update(options?: { wait?: boolean }): Promise<boolean>;
     download(range: { start: number; end: number; linear?: boolean }): Download;
@@ -203,8 +205,20 @@ declare module 'corestore' {
     constructor(directory: string, options?: { readOnly?: boolean; wait?: boolean });
     readonly cores: Iterable<InternalCore> & { readonly size: number };
     readonly storage: {
+      /** the database under it */
+      readonly db: {
+        flush(): Promise<void>;
+        compactRange(options: {
+          blobGarbageCollectionPolicy: number;
+          blobGarbageCollectionAgeCutoff: number;
+          bottommostLevelCompaction: number;
+        }): Promise<void>;
+      };
       hasCore(discoveryKey: Uint8Array): Promise<boolean>;
+      /** to be closed */
       resumeCore(discoveryKey: Uint8Array): Promise<CoreStorage | null>;
+      /** null for a core that is not stored */
+      getInfos(discoveryKeys: readonly Buffer[]): Promise<(CoreInfo | null)[]>;
     };
     ready(): Promise<void>;
     close(): Promise<void>;
@@ -217,10 +231,16 @@ declare module 'corestore' {
   }
   export interface CoreStorage {
     read(): {
-      getHead(): Promise<{ readonly length: number } | null>;
-      getHints(): Promise<{ contiguousLength: number } | null>;
+      getTreeNode(index: number): Promise<{ readonly size: number } | null>;
       tryFlush(): void;
     };
+    close(): Promise<void>;
+  }
+  export interface CoreInfo {
+    readonly discoveryKey: Buffer;
+    readonly auth: { readonly key: Buffer; readonly manifest: Manifest | null } | null;
+    readonly head: { readonly length: number } | null;
+    readonly hints: { readonly contiguousLength: number } | null;
   }
 }
 

@@ -5,10 +5,12 @@
 export type {
   Closable,
   Depot,
+  DepotService,
   DepotStatus,
   FetchOptions,
   FetchProgress,
   FileRange,
+  Holding,
   Log,
   LogTaken,
   OpenOptions,
@@ -23,6 +25,8 @@ export type { Bundle } from './bundle-read.js';
 export type { BundleContents, BundleSink } from './bundle-write.js';
 export type { Bootstrap, BootstrapOptions } from './dht.js';
 export type { VerifiedLog } from './log-proof.js';
+export { planEviction, type Evictable, type Eviction, type Rank } from './evict.js';
+export { recordSaved, readUsage, type Usage } from './usage.js';
 export { openDepot } from './open.js';
 
 /** Runs a DHT of one's own; see dht.ts. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS, TIMEOUT */
@@ -37,7 +41,7 @@ export async function startBootstrap(
 export async function serveDepot(
   depot: import('./contract.js').Depot,
   home: string,
-): Promise<import('./contract.js').Closable> {
+): Promise<import('./contract.js').DepotService> {
   const { serveDepot: serve } = await import('./daemon.js');
   return serve(depot, home);
 }

@@ -20,6 +20,7 @@ import type {
   DepotStatus,
   FetchOptions,
   FileRange,
+  Holding,
   Log,
   LogTaken,
   OpenOptions,
@@ -29,7 +30,7 @@ import type {
   WaitOptions,
 } from './contract.js';
 import { Channel } from './channel.js';
-import { encodeRef, toRef } from './daemon-arguments.js';
+import { decodeHoldings, encodeRef, toRef } from './daemon-arguments.js';
 import { storeFailure } from './failure.js';
 import { FrameSocket, socketPath, VERSION, type Header } from './wire.js';
 
@@ -182,6 +183,26 @@ export class RemoteDepot implements Depot {
     return (await this.#channel.call('status')).ok as DepotStatus;
   }
 
+  async holdings(): Promise<readonly Holding[]> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#channel.stream('holdings', {})) chunks.push(chunk);
+    return decodeHoldings(Buffer.concat(chunks));
+  }
+
+  async seeders(keys: readonly CoreKey[]): Promise<number[]> {
+    return (await this.#channel.call('seeders', { keys })).ok as number[];
+  }
+
+  /** Only who owns the store knows what may go. @throws GtpkgError HOME_BUSY */
+  free(): Promise<number> {
+    return Promise.reject(notHere());
+  }
+
+  /** @throws GtpkgError HOME_BUSY */
+  reclaim(): Promise<number> {
+    return Promise.reject(notHere());
+  }
+
   close(): Promise<void> {
     this.#channel.close();
     return Promise.resolve();
@@ -191,6 +212,12 @@ export class RemoteDepot implements Depot {
     const timeout = options.timeout ?? this.#options.timeout;
     return timeout === undefined ? {} : { timeout };
   }
+}
+
+function notHere(): GtpkgError {
+  return new GtpkgError('HOME_BUSY', 'gtpkg seed owns the store, and it alone frees space in it', {
+    hint: 'Give gtpkg seed a --limit.',
+  });
 }
 
 type LogCall = (

@@ -19,6 +19,7 @@ import {
 } from '../model/index.js';
 import { fileFailure, storeFailure } from './failure.js';
 import { blockCount, blockLength, TreeBuilder, type StaticShape } from './merkle.js';
+import { readRecords } from './records.js';
 import { discoveryKeyOf } from './store.js';
 
 /** Blocks on their way into the store at once: enough for RocksDB to batch, 8 MiB of memory. */
@@ -162,22 +163,15 @@ function changed(cause?: unknown): GtpkgError {
   });
 }
 
-/** Bytes of a core that are in the store. */
-export async function heldBytes(store: Corestore, ref: CoreRef): Promise<number> {
-  const blocks = blockCount(ref.byteLength);
-  const core = await openHeld(store, ref);
-  if (core === undefined) return 0;
-  try {
-    if (core.length !== blocks) return 0;
-    if (core.contiguousLength === blocks) return ref.byteLength;
-    let bytes = 0;
-    for (let index = 0; index < blocks; index++) {
-      if (await core.has(index)) bytes += blockLength(ref.byteLength, index);
-    }
-    return bytes;
-  } finally {
-    await core.close();
-  }
+/** Bytes of each core that are in the store; opens only what is held in part. @throws GtpkgError IO_ERROR */
+export async function heldBytes(store: Corestore, refs: readonly CoreRef[]): Promise<number[]> {
+  const discoveryKeys = refs.map((ref) => discoveryKeyOf(decodeCoreKey(ref.key)));
+  const records = await readRecords(store, discoveryKeys);
+  const found = new Map(records.map((record) => [record.key, record]));
+  return refs.map(({ key, byteLength }) => {
+    const record = found.get(key);
+    return record?.fixed === true && record.byteLength === byteLength ? record.held : 0;
+  });
 }
 
 /** A session on a core that the store knows, without asking any peer; undefined when it does not. */

@@ -85,7 +85,7 @@ export async function putPart(
       await begin(core, shape);
       const from = { file, dataAt: leavesAt + leaves.byteLength };
       const wrong = core.contiguousLength < shape.blocks ? await take(core, shape, from, options) : 0;
-      const held = await heldBytes(store, ref);
+      const [held = 0] = await heldBytes(store, [ref]);
       options.onProgress?.({ done: held, total: ref.byteLength, peers: 0 });
       return { held, wrong };
     } finally {

@@ -52,6 +52,8 @@ export class Swarm {
   readonly links = new Map<CoreKey, Link>();
   /** the control channel of all connections: register kinds of messages here */
   readonly talks = new Talks((connection) => this.offend(connection));
+  /** called with every new connection, its control channel open */
+  onlink: (link: Link) => void = () => undefined;
   readonly #options: SwarmOptions;
   readonly #dht: HyperDHT;
   readonly #swarm: Hyperswarm;
@@ -303,6 +305,7 @@ export class Swarm {
     link.talk = this.talks.open(link);
     link.talk?.say(hello, { version: VERSION, port: this.#listening?.port ?? 0 });
     this.#exchange.greet(link);
+    this.onlink(link);
     if (link.reach !== undefined) this.#exchange.changed();
   }
 
