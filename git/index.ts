@@ -6,3 +6,4 @@ export * from './repository.js';
 export { checkRefName } from './refs.js';
 export { collect, type ObjectStream } from './store.js';
 export { ioError, withIo, writeAtomically } from './io.js';
+export { crc32 } from './checksum.js';

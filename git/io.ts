@@ -46,7 +46,7 @@ export async function writeAtomically<T>(
   // the prefix lets git gc remove what a killed process leaves among its packs
   const draft = join(dirname(path), `tmp_${randomBytes(8).toString('hex')}`);
   return withIo(`Cannot write ${path}`, async () => {
-    const handle = await open(draft, 'wx', mode);
+    const handle = await open(draft, 'wx+', mode);
     try {
       let result: T;
       try {

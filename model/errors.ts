@@ -73,6 +73,7 @@ const CODES = {
   RELEASE_MALFORMED: EXIT.untrusted,
   RELEASE_CORRUPT: EXIT.untrusted,
   PAYLOAD_CORRUPT: EXIT.untrusted,
+  DELTA_UNUSABLE: EXIT.untrusted,
   MANIFEST_MALFORMED: EXIT.untrusted,
   OBJECT_CORRUPT: EXIT.untrusted,
   PACK_MALFORMED: EXIT.untrusted,

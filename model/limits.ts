@@ -17,6 +17,14 @@ export const MAX_GIT_OBJECT = 64 * MiB;
 export const MAX_PACK_OBJECTS = 2_000_000;
 /** A payload, uncompressed; the signed manifest then gives the exact bound. */
 export const MAX_PAYLOAD = 64 * GiB;
+/** One stream of a delta that is held in memory, decompressed: a gigabyte of code that moved needs some megabytes. */
+export const MAX_DELTA_STREAM = 64 * MiB;
+/** A file that a delta holds in memory whole, on either side; larger ones go through a window. */
+export const MAX_DELTA_FILE = 32 * MiB;
+/** What a .gz file may unpack to if a delta is to carry what is inside: making it again takes a second for 10 MiB. */
+export const MAX_DELTA_GZIP = 16 * MiB;
+/** Deltas that an index entry lists. */
+export const MAX_DELTAS = 8;
 /** Depth of directories in a tree or a path: Linux's PATH_MAX leaves ~2,000, no package needs 128. */
 export const MAX_PATH_DEPTH = 128;
 /** Linux's PATH_MAX and NAME_MAX. */

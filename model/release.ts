@@ -30,6 +30,35 @@ export interface ReleasePin extends ReleaseId {
   readonly signer: Fingerprint;
 }
 
+/** A delta of a release, as its index entry lists it: another core that, with an older release at hand, gives the same files. */
+export interface DeltaRef {
+  /** version of the older release, for people */
+  readonly version: string;
+  /** the first 16 hex digits of the older release's Tree-SHA256: says which release it is, vouches for nothing */
+  readonly from: string;
+  readonly core: CoreRef;
+}
+
+/**
+ * The older release that a delta builds upon: its manifest, and its files as they are now. Nothing of it has to be trusted: what
+ * comes out is checked against the newer release's signature.
+ */
+export interface Basis {
+  readonly tree: Sha256;
+  readonly manifest: Manifest;
+  readonly manifestBytes: Uint8Array;
+  /** A file of the manifest (type `f`). @throws GtpkgError DELTA_UNUSABLE when it is gone or has another size */
+  open(entry: ManifestEntry): Promise<BasisFile>;
+}
+
+/** One file of a basis, for reading anywhere in it. Must be closed. */
+export interface BasisFile {
+  readonly size: number;
+  /** Exactly these bytes, in a buffer that is the caller's. @throws GtpkgError DELTA_UNUSABLE when there are fewer */
+  read(offset: number, length: number): Promise<Buffer>;
+  close(): Promise<void>;
+}
+
 /** Random access to the bytes of something: a file, a core, a socket. */
 export interface ByteSource {
   readonly byteLength: number;

@@ -45,7 +45,12 @@ export async function writeImage(
   const signed = await readSigned(repository, id);
   const level = options.level ?? 19;
   return writeAtomically(outFile, async (file) => {
-    const git = await writeSection({ file, at: HEADER_SIZE, raw: gitSection(repository, signed), level });
+    const git = await writeSection({
+      file,
+      at: HEADER_SIZE,
+      raw: gitSection(repository, signed.objects),
+      level,
+    });
     const claimAt = HEADER_SIZE + git.length;
     const claimLength = signed.release.dataTree === undefined ? 0 : 32;
     const ids = new Map<string, BlobIds>();
@@ -60,7 +65,8 @@ export async function writeImage(
   });
 }
 
-interface SignedRelease {
+/** A signed release as a repository holds it. */
+export interface SignedRelease {
   /** what the tag says */
   readonly tree: Sha256;
   readonly release: ReadRelease;
@@ -68,7 +74,8 @@ interface SignedRelease {
   readonly objects: readonly Oid[];
 }
 
-async function readSigned(repository: Repository, id: ReleaseId): Promise<SignedRelease> {
+/** @throws GtpkgError RELEASE_NOT_FOUND, SIGNATURE_MISSING, OBJECT_CORRUPT, … */
+export async function readSigned(repository: Repository, id: ReleaseId): Promise<SignedRelease> {
   const tag = await repository.resolveRef(tagRef(id));
   if (tag === undefined) {
     throw new GtpkgError('SIGNATURE_MISSING', `${releaseTitle(id)} has no signed tag`, {
@@ -85,7 +92,7 @@ async function readSigned(repository: Repository, id: ReleaseId): Promise<Signed
 }
 
 // Stored, not deflated: zstd does better over the whole, and zlib's output differs between machines.
-async function* gitSection(repository: Repository, { objects }: SignedRelease): AsyncGenerator<Buffer> {
+export async function* gitSection(repository: Repository, objects: readonly Oid[]): AsyncGenerator<Buffer> {
   const items: PackItem[] = [];
   for (const oid of objects) {
     const { type, size, content } = await repository.stream(oid);

@@ -11,7 +11,8 @@ export {
   type ListedRelease,
 } from './describe.js';
 export { writeImage, type ImageOptions } from './image.js';
-export { verifyRelease, type VerifyReleaseOptions } from './verify.js';
+export { writeDelta, type DeltaOptions } from './delta-write.js';
+export { verifyDelta, verifyRelease, type VerifyDeltaOptions, type VerifyReleaseOptions } from './verify.js';
 export { fileSource } from './source.js';
 export { compress, decompress, ZSTD_VERSION, type CompressOptions, type DecompressOptions } from './zstd.js';
 export { zstdEngines, type ZstdEngine } from './zstd-engines.js';

@@ -67,6 +67,7 @@ export interface ReadRelease {
   readonly conffiles: readonly string[];
   /** id of the `data/` tree */
   readonly dataTree: Oid | undefined;
+  /** what is below `data/`; without blobs and trees when only its id was to be read */
   readonly data: DataTree;
   /** root tree, files and scripts, in pack order: all but the trees of `data/` */
   readonly objects: readonly GitObject[];
@@ -77,9 +78,14 @@ export type ReadObject = (oid: Oid) => Promise<GitObject>;
 
 /**
  * Reads and checks everything below a release's root tree but the payload's contents.
+ * @param options - `dataTrees: false`: the trees of `data/` are not at hand; who has the contents builds them and compares the id
  * @throws GtpkgError RELEASE_MALFORMED, MANIFEST_MALFORMED, CONTROL_MALFORMED, …, OBJECT_CORRUPT
  */
-export async function readRelease(tree: Oid, read: ReadObject): Promise<ReadRelease> {
+export async function readRelease(
+  tree: Oid,
+  read: ReadObject,
+  options: { readonly dataTrees?: boolean } = {},
+): Promise<ReadRelease> {
   const body = async (
     oid: Oid,
     type: GitObject['type'],
@@ -115,7 +121,10 @@ export async function readRelease(tree: Oid, read: ReadObject): Promise<ReadRele
     ...(conffiles === undefined ? {} : { conffiles }),
     scripts,
   };
-  const data = await readDataTree(dataTree, manifest, (oid) => body(oid, 'tree'));
+  const data =
+    options.dataTrees === false
+      ? { blobs: new Map<string, never>(), trees: [] }
+      : await readDataTree(dataTree, manifest, (oid) => body(oid, 'tree'));
   // anything else in the root tree, a mode, an empty scripts/: all of it shows here
   const root = buildRoot(files, dataTree === undefined ? undefined : { oid: dataTree, oid256: UNKNOWN });
   if (root.oid !== tree) throw malformed('its tree holds what does not belong there');

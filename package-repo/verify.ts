@@ -7,11 +7,19 @@
  * `tree256` as a claim that this very equation proves) → control, manifest, trees fit each other exactly → while extracting:
  * size, SHA-256 and both git ids of every file, and at the end the payload's tree id itself.
  */
-import { parseCommit, parseTag, readPack, type GitObject, type PackedObject } from '../git/index.js';
+import {
+  hashBlob,
+  parseCommit,
+  parseTag,
+  readPack,
+  type GitObject,
+  type PackedObject,
+} from '../git/index.js';
 import {
   EXIT,
   GtpkgError,
   limits,
+  type Basis,
   type ByteSource,
   type Oid,
   type ReleaseHead,
@@ -21,6 +29,10 @@ import {
 } from '../model/index.js';
 import { markVerified } from '../model/verified.js';
 import { verifyDetached, type PublicKey } from '../trust/index.js';
+import { extractDelta } from './delta-extract.js';
+import { readDeltaHeader, type DeltaExtents } from './delta-format.js';
+import { DeltaReader } from './delta-read.js';
+import { readWhole } from './delta-streams.js';
 import { extractPayload } from './extract.js';
 import { parseTagMessage, releaseTitle, tagName } from './format.js';
 import { readHeader, type Section } from './image-format.js';
@@ -48,10 +60,33 @@ export async function verifyRelease(options: VerifyReleaseOptions): Promise<Veri
   try {
     return markVerified(await verify(options));
   } catch (cause) {
-    // a release from outside is never the user's mistake: CONTROL_MALFORMED and its like get the exit status of broken trust
-    if (!(cause instanceof GtpkgError) || cause.exit !== EXIT.usage) throw cause;
-    throw new GtpkgError('RELEASE_MALFORMED', cause.message, { data: cause.data, cause });
+    throw untrusted(cause);
   }
+}
+
+/** A delta, and the older release that it builds upon. */
+export interface VerifyDeltaOptions extends VerifyReleaseOptions {
+  readonly basis: Basis;
+}
+
+/**
+ * Verifies a release that comes as a delta: the same chain on the same pin, but for the core's own size and key. What does not
+ * travel follows from what does: the manifest from the older one, the trees of `data/` from the contents; all are held to the
+ * signed id of the root tree. extract() makes every file from the older ones and checks it as if it had come from a peer.
+ * @throws GtpkgError as verifyRelease; RELEASE_MISMATCH when the delta is for another older release; what the basis throws
+ */
+export async function verifyDelta(options: VerifyDeltaOptions): Promise<VerifiedRelease> {
+  try {
+    return markVerified(await verifyByDelta(options));
+  } catch (cause) {
+    throw untrusted(cause);
+  }
+}
+
+// a release from outside is never the user's mistake: CONTROL_MALFORMED and its like get the exit status of broken trust
+function untrusted(cause: unknown): unknown {
+  if (!(cause instanceof GtpkgError) || cause.exit !== EXIT.usage) return cause;
+  return new GtpkgError('RELEASE_MALFORMED', cause.message, { data: cause.data, cause });
 }
 
 async function verify({ source, pin, keys, now }: VerifyReleaseOptions): Promise<ReleaseHead> {
@@ -59,35 +94,52 @@ async function verify({ source, pin, keys, now }: VerifyReleaseOptions): Promise
     throw mismatch(pin, `its image has ${source.byteLength} bytes, ${pin.core.byteLength} are expected`);
   }
   const sections = await readHeader(source);
-  const objects = new Map<Oid, GitObject>();
-  let tag: TagFacts | undefined;
-  for await (const object of readPack(gitBytes(source, sections.git), packLimits(sections.git))) {
-    // the tag comes first, and nothing of the rest is looked at before its signature is good
-    tag ??= await verifyTag(object, { pin, keys, now });
-    objects.set(object.oid, object);
-  }
-  if (tag === undefined)
-    throw new GtpkgError('SIGNATURE_MISSING', `${releaseTitle(pin)} comes without a signed tag`);
-  const read = (oid: Oid): Promise<GitObject> => {
-    const object = objects.get(oid);
-    return object === undefined
-      ? Promise.reject(malformed(`the object ${oid} is missing`))
-      : Promise.resolve(object);
-  };
-  const commit = await read(tag.commit);
-  if (commit.type !== 'commit') throw malformed('the tag does not name a commit');
-  const fields = parseCommit(commit.body);
-  if (fields.message !== `${releaseTitle(pin)}\n`)
-    throw mismatch(pin, 'its commit is that of another release');
-  const release = await readRelease(fields.tree, read);
-  const claim = await readClaim(source, sections.tree256);
-  checkTree(release, { pin, claim });
-  const order = packOrder(pin.tag, tag.commit, release);
-  if (order.length !== objects.size || [...objects.keys()].some((oid, i) => oid !== order[i])) {
-    throw malformed('its pack holds other objects than the release has');
-  }
+  const pack = await readObjects(gitBytes(source, sections.git), sections.git.rawLength, { pin, keys, now });
+  const claim = await readClaim(sectionBytes(source, sections.tree256), sections.tree256);
+  const release = await readSignedRelease(pack, { pin, claim });
+  checkPack(pack, packOrder(pin.tag, pack.commit, release));
   if (sections.payload.rawLength !== tarLength(release.manifest))
     throw malformed('its payload has another size than its manifest says');
+  return head({ pin, release }, (sink) =>
+    extractPayload({ source, section: sections.payload, release, claim }, sink),
+  );
+}
+
+async function verifyByDelta({ source, pin, keys, now, basis }: VerifyDeltaOptions): Promise<ReleaseHead> {
+  const { from, sections } = await readDeltaHeader(source);
+  if (from !== basis.tree) throw mismatch(pin, 'its delta is for another older release');
+  const git = await readWhole(source, sections.git);
+  const pack = await readObjects(once(git), sections.git.rawLength, { pin, keys, now });
+  const { tree256 } = sections;
+  const claim = await readClaim(source.read(tree256.offset, tree256.length), tree256);
+  const manifest = await manifestOf(source, sections, basis);
+  const { oid } = hashBlob(manifest);
+  const objects = new Map(pack.objects).set(oid, { type: 'blob', body: manifest });
+  const release = await readSignedRelease({ ...pack, objects }, { pin, claim, dataTrees: false });
+  checkPack(
+    pack,
+    packOrder(pin.tag, pack.commit, release).filter((each) => each !== oid),
+  );
+  return head({ pin, release }, (sink) => extractDelta({ source, sections, basis, release, claim }, sink));
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+async function manifestOf(source: ByteSource, sections: DeltaExtents, basis: Basis): Promise<Buffer> {
+  const reader = await DeltaReader.open(source, sections, basis);
+  try {
+    return await reader.manifest();
+  } finally {
+    await reader.close();
+  }
+}
+
+function head(
+  { pin, release }: { pin: ReleasePin; release: ReadRelease },
+  extract: ReleaseHead['extract'],
+): ReleaseHead {
   return Object.freeze({
     pin,
     control: release.control,
@@ -95,8 +147,57 @@ async function verify({ source, pin, keys, now }: VerifyReleaseOptions): Promise
     manifestBytes: release.files.manifest,
     conffiles: release.conffiles,
     scripts: release.files.scripts,
-    extract: (sink) => extractPayload({ source, section: sections.payload, release, claim }, sink),
+    extract,
   } satisfies ReleaseHead);
+}
+
+/** Objects of a pack whose tag was verified before anything else of it was looked at. */
+interface SignedPack {
+  readonly objects: ReadonlyMap<Oid, GitObject>;
+  readonly commit: Oid;
+}
+
+async function readObjects(
+  bytes: Parameters<typeof readPack>[0],
+  rawLength: number,
+  trust: Omit<VerifyReleaseOptions, 'source'>,
+): Promise<SignedPack> {
+  const objects = new Map<Oid, GitObject>();
+  let tag: TagFacts | undefined;
+  for await (const object of readPack(bytes, packLimits({ rawLength }))) {
+    // the tag comes first, and nothing of the rest is looked at before its signature is good
+    tag ??= await verifyTag(object, trust);
+    objects.set(object.oid, object);
+  }
+  if (tag === undefined)
+    throw new GtpkgError('SIGNATURE_MISSING', `${releaseTitle(trust.pin)} comes without a signed tag`);
+  return { objects, commit: tag.commit };
+}
+
+// From the commit that the tag names to everything the root tree holds, proven by the signed id.
+async function readSignedRelease(
+  { objects, commit }: SignedPack,
+  { pin, claim, dataTrees = true }: { pin: ReleasePin; claim: Sha256 | undefined; dataTrees?: boolean },
+): Promise<ReadRelease> {
+  const read = (oid: Oid): Promise<GitObject> => {
+    const object = objects.get(oid);
+    return object === undefined
+      ? Promise.reject(malformed(`the object ${oid} is missing`))
+      : Promise.resolve(object);
+  };
+  const { type, body } = await read(commit);
+  if (type !== 'commit') throw malformed('the tag does not name a commit');
+  const fields = parseCommit(body);
+  if (fields.message !== `${releaseTitle(pin)}\n`)
+    throw mismatch(pin, 'its commit is that of another release');
+  const release = await readRelease(fields.tree, read, { dataTrees });
+  checkTree(release, { pin, claim });
+  return release;
+}
+
+function checkPack({ objects }: SignedPack, order: readonly Oid[]): void {
+  if (order.length !== objects.size || [...objects.keys()].some((oid, i) => oid !== order[i]))
+    throw malformed('its pack holds other objects than the release has');
 }
 
 interface TagFacts {
@@ -146,7 +247,7 @@ function checkTree(
   }
 }
 
-export function packLimits(section: Section): Parameters<typeof readPack>[1] {
+export function packLimits(section: Pick<Section, 'rawLength'>): Parameters<typeof readPack>[1] {
   return {
     maxObjects: limits.MAX_PACK_OBJECTS,
     maxObjectSize: limits.MAX_GIT_OBJECT,
@@ -163,11 +264,14 @@ export async function* gitBytes(source: ByteSource, section: Section): AsyncGene
   if (total !== section.rawLength) throw malformed('the section git has another size than its header says');
 }
 
-async function readClaim(source: ByteSource, section: Section): Promise<Sha256 | undefined> {
+async function readClaim(
+  bytes: AsyncIterable<Uint8Array>,
+  section: Pick<Section, 'length' | 'rawLength'>,
+): Promise<Sha256 | undefined> {
   if (section.length !== section.rawLength || (section.length !== 32 && section.length !== 0))
     throw malformed('the section tree256 has the wrong size');
-  const parts: Buffer[] = [];
-  for await (const chunk of sectionBytes(source, section)) parts.push(chunk);
+  const parts: Uint8Array[] = [];
+  for await (const chunk of bytes) parts.push(chunk);
   return section.length === 0 ? undefined : (Buffer.concat(parts).toString('hex') as Sha256);
 }
 
