@@ -2,36 +2,40 @@
  * Index entries and the shards that hold them. docs/formats/index.md §4. Pure; loads neither git nor openpgp.
  *
  * An entry is the release's whole control paragraph, then five fields that pin the release, in this order: Core,
- * Core-Size, Release-Tag, Tree-SHA256, Signer. A shard has one canonical spelling: formatShard(parseShard(x)) = x.
+ * Core-Size, Release-Tag, Tree-SHA256, Signer; then, where there are some, its deltas. A shard has one canonical spelling: formatShard(parseShard(x)) = x.
  */
 import { createHash } from 'node:crypto';
 import { controlFrom, type Control } from '../model/control.js';
 import { parseParagraph, parseParagraphs, type Paragraph } from '../model/deb822.js';
 import { GtpkgError } from '../model/errors.js';
 import { parseCoreKey, parseFingerprint, parseOid, parseSha256 } from '../model/ids.js';
-import { MAX_CONTROL, MAX_SHARD } from '../model/limits.js';
-import type { ReleasePin } from '../model/release.js';
+import { MAX_CONTROL, MAX_DELTAS, MAX_SHARD } from '../model/limits.js';
+import type { DeltaRef, ReleasePin } from '../model/release.js';
 import { compareVersions } from '../model/version.js';
 
 /** One release in a suite. */
 export interface IndexEntry {
   readonly pin: ReleasePin;
-  /** the release's own control paragraph, without the pin fields */
+  /** other cores that give the same files to whoever has an older release */
+  readonly deltas: readonly DeltaRef[];
+  /** the release's own control paragraph, without the index's own fields */
   readonly control: Control;
   /** all fields of the entry */
   readonly fields: Paragraph;
 }
 
-const PIN_FIELDS = ['Core', 'Core-Size', 'Release-Tag', 'Tree-SHA256', 'Signer'] as const;
+const PIN_FIELDS = ['Core', 'Core-Size', 'Release-Tag', 'Tree-SHA256', 'Signer', 'Deltas'] as const;
 
 // The control paragraph is typed on first use: a reader of 63,000 entries looks into few of them.
 class LazyEntry implements IndexEntry {
   readonly pin: ReleasePin;
+  readonly deltas: readonly DeltaRef[];
   readonly fields: Paragraph;
   #control: Control | undefined;
 
-  constructor(pin: ReleasePin, fields: Paragraph) {
+  constructor(pin: ReleasePin, deltas: readonly DeltaRef[], fields: Paragraph) {
     this.pin = pin;
+    this.deltas = deltas;
     this.fields = fields;
   }
 
@@ -51,13 +55,13 @@ function withoutPin(fields: Paragraph): Paragraph {
  * @throws GtpkgError ENTRY_MALFORMED when the control paragraph uses a pin field's name, disagrees with the pin, or
  * cannot be written as one paragraph
  */
-export function entryFrom(control: Control, pin: ReleasePin): IndexEntry {
+export function entryFrom(control: Control, pin: ReleasePin, deltas: readonly DeltaRef[] = []): IndexEntry {
   const fields = control.fields.clone();
   for (const name of PIN_FIELDS) {
     if (fields.has(name))
       throw malformed(pin.name, `its control paragraph has a field ${name}, which belongs to the index`);
   }
-  const text = written(setPin(fields, pin), pin.name);
+  const text = written(setPin(fields, pin, deltas), pin.name);
   if (Buffer.byteLength(text) > MAX_CONTROL)
     throw malformed(pin.name, `it is larger than ${MAX_CONTROL} bytes`);
   // what is written must read back as the same one paragraph: no smuggled line breaks
@@ -101,11 +105,35 @@ export function entryOf(fields: Paragraph): IndexEntry {
       tree: parseSha256(need('Tree-SHA256')),
       signer: parseFingerprint(need('Signer')),
     };
-    return new LazyEntry(pin, fields);
+    return new LazyEntry(pin, parseDeltas(fields.get('Deltas'), pin), fields);
   } catch (cause) {
     if (cause instanceof GtpkgError && cause.code === 'ENTRY_MALFORMED') throw cause;
     throw malformed(name, cause instanceof Error ? cause.message : 'a field is malformed', cause);
   }
+}
+
+// One a line: version, first 16 digits of the older release's Tree-SHA256, core, bytes. In the order that they have there.
+const DELTA = /^ (\S+) ([0-9a-f]{16}) ([a-z0-9]{52}) ([1-9]\d{0,14})$/;
+
+function parseDeltas(text: string | undefined, { name }: ReleasePin): readonly DeltaRef[] {
+  if (text === undefined) return [];
+  const [first, ...lines] = text.split('\n');
+  if (first !== '' || lines.length === 0 || lines.length > MAX_DELTAS)
+    throw malformed(name, 'the field Deltas has no proper lines');
+  const deltas = lines.map((line): DeltaRef => {
+    const [, version = '', from = '', key = '', size] = DELTA.exec(line) ?? [];
+    if (size === undefined) throw malformed(name, 'a line of the field Deltas is malformed');
+    return { version, from, core: { key: parseCoreKey(key), byteLength: Number(size) } };
+  });
+  if (new Set(deltas.map(({ from }) => from)).size !== deltas.length)
+    throw malformed(name, 'two of its deltas build upon the same release');
+  return deltas;
+}
+
+function formatDeltas(deltas: readonly DeltaRef[]): string {
+  return deltas
+    .map(({ version, from, core }) => `\n ${version} ${from} ${core.key} ${core.byteLength}`)
+    .join('');
 }
 
 // Forces the control paragraph: names, version, relations.
@@ -196,12 +224,13 @@ export function parseShard(bytes: Uint8Array, place: ShardPlace = { where: 'shar
 }
 
 function canonicalText(entry: IndexEntry): string {
-  return setPin(entry.control.fields.clone(), entry.pin).toString();
+  return setPin(entry.control.fields.clone(), entry.pin, entry.deltas).toString();
 }
 
-function setPin(fields: Paragraph, pin: ReleasePin): Paragraph {
+function setPin(fields: Paragraph, pin: ReleasePin, deltas: readonly DeltaRef[]): Paragraph {
   fields.set('Core', pin.core.key).set('Core-Size', String(pin.core.byteLength)).set('Release-Tag', pin.tag);
-  return fields.set('Tree-SHA256', pin.tree).set('Signer', pin.signer);
+  fields.set('Tree-SHA256', pin.tree).set('Signer', pin.signer);
+  return deltas.length === 0 ? fields : fields.set('Deltas', formatDeltas(deltas));
 }
 
 function malformed(name: string, what: string, cause?: unknown): GtpkgError {

@@ -288,6 +288,7 @@ function inSuite(entry: IndexEntry, suite: string): QueryEntry {
   return {
     suite,
     pin: entry.pin,
+    deltas: entry.deltas,
     fields: entry.fields,
     get control() {
       return entry.control;

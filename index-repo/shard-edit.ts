@@ -121,7 +121,8 @@ function add(
     }
     shard.entries = shard.entries.map((other) => (other === twin ? entry : other));
     shard.added.add(entry);
-    return [`re-sign ${name} ${version} (${architecture}) in ${suite}`];
+    const what = twin.pin.tag === entry.pin.tag ? 'update' : 're-sign';
+    return [`${what} ${name} ${version} (${architecture}) in ${suite}`];
   }
   const newest = [...own].sort(compareEntries).at(-1);
   if (newest !== undefined && compareVersions(newest.pin.version, version) > 0 && !rules.allowOlder) {

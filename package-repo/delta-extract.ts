@@ -29,6 +29,19 @@ export interface DeltaPayload {
  * @throws GtpkgError DELTA_UNUSABLE when delta and basis do not give just that release; what source and sink throw
  */
 export async function extractDelta(payload: DeltaPayload, sink: PayloadSink): Promise<void> {
+  try {
+    await extractAll(payload, sink);
+  } catch (cause) {
+    if (!(cause instanceof GtpkgError) || cause.code !== 'DELTA_UNUSABLE') throw cause;
+    throw new GtpkgError(cause.code, cause.message, {
+      hint: 'The release itself can be fetched instead: --no-deltas.',
+      data: { ...cause.data, package: payload.release.control.name },
+      cause,
+    });
+  }
+}
+
+async function extractAll(payload: DeltaPayload, sink: PayloadSink): Promise<void> {
   const { release, claim } = payload;
   const reader = await DeltaReader.open(payload.source, payload.sections, payload.basis);
   const found = new Map<string, BlobDigests>();
@@ -97,7 +110,5 @@ async function made<T>(work: Promise<T>): Promise<T> {
 }
 
 function unusable(what: string): never {
-  throw new GtpkgError('DELTA_UNUSABLE', `The delta does not give the release: ${what}`, {
-    hint: 'The release itself can be fetched instead.',
-  });
+  throw new GtpkgError('DELTA_UNUSABLE', `The delta does not give the release: ${what}`);
 }

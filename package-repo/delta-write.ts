@@ -16,6 +16,7 @@ import {
   type ManifestEntry,
   type Oid,
   type ReleaseId,
+  type Sha256,
 } from '../model/index.js';
 import { openReleases } from './compose.js';
 import { BaseFinder, conffilePaths, type Base } from './delta-bases.js';
@@ -50,11 +51,18 @@ export interface DeltaOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** A delta that was written. */
+export interface WrittenDelta {
+  readonly byteLength: number;
+  /** Tree-SHA256 of the older release */
+  readonly from: Sha256;
+}
+
 /**
  * @returns undefined when the two differ so much that no reader would take the delta; then nothing is written
  * @throws GtpkgError RELEASE_NOT_FOUND, SIGNATURE_MISSING, OBJECT_CORRUPT, NO_SPACE, …
  */
-export async function writeDelta(options: DeltaOptions): Promise<{ byteLength: number } | undefined> {
+export async function writeDelta(options: DeltaOptions): Promise<WrittenDelta | undefined> {
   const repository = await openReleases(options.repoDir);
   const [before, after] = await Promise.all([
     readSigned(repository, options.from),
@@ -64,7 +72,8 @@ export async function writeDelta(options: DeltaOptions): Promise<{ byteLength: n
   try {
     return await writeAtomically(options.outFile, async (file) => {
       const writer = new DeltaWriter(repository, { before, after, file, spool });
-      return writer.run(options.onProgress ?? (() => undefined));
+      const { byteLength } = await writer.run(options.onProgress ?? (() => undefined));
+      return { byteLength, from: before.tree };
     });
   } catch (error) {
     if (error instanceof GtpkgError && error.code === 'LIMIT_EXCEEDED') return undefined;

@@ -18,6 +18,9 @@ export default class Install extends GtpkgCommand<typeof Install, Change> {
   static override flags = {
     'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),
     'no-deps': Flags.boolean({ description: 'take only the named packages, whatever they depend on' }),
+    'no-deltas': Flags.boolean({
+      description: 'fetch whole releases, not what changed since the installed ones',
+    }),
     'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
   };
 
@@ -25,7 +28,7 @@ export default class Install extends GtpkgCommand<typeof Install, Change> {
     return changeRoot(
       context,
       { kind: 'install', words, recommends: !flags['no-recommends'], dependencies: !flags['no-deps'] },
-      { dryRun: flags['dry-run'] },
+      { dryRun: flags['dry-run'], deltas: !flags['no-deltas'] },
     );
   }
 

@@ -33,6 +33,13 @@ Publishing the same thing twice changes nothing.`;
       max: 22,
       helpValue: 'LEVEL',
     }),
+    deltas: Flags.integer({
+      description: 'make deltas from this many older releases of the same package',
+      default: 2,
+      min: 0,
+      max: 8,
+      helpValue: 'N',
+    }),
     'allow-older': Flags.boolean({ description: 'accept a version lower than the one that is listed' }),
     'dry-run': Flags.boolean({ description: 'say what would be published, change nothing' }),
   };
@@ -45,6 +52,7 @@ Publishing the same thing twice changes nothing.`;
       key: flags.key,
       passphraseFile: flags['passphrase-file'],
       compression: flags.compression,
+      deltas: flags.deltas,
       allowOlder: flags['allow-older'],
       dryRun: flags['dry-run'],
     });

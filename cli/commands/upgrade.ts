@@ -17,6 +17,9 @@ export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
     full: Flags.boolean({ description: 'add and remove packages where an upgrade needs it' }),
     'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),
     'no-deps': Flags.boolean({ description: 'take only the named packages, whatever they depend on' }),
+    'no-deltas': Flags.boolean({
+      description: 'fetch whole releases, not what changed since the installed ones',
+    }),
     'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
   };
 
@@ -30,7 +33,7 @@ export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
         recommends: !flags['no-recommends'],
         dependencies: !flags['no-deps'],
       },
-      { dryRun: flags['dry-run'] },
+      { dryRun: flags['dry-run'], deltas: !flags['no-deltas'] },
     );
   }
 

@@ -70,7 +70,8 @@ export function renderPlan(change: Change, colors: Colors = out): string {
       change.sizeChange >= 0
         ? `${size(change.sizeChange)} more on disk`
         : `${size(-change.sizeChange)} freed on disk`;
-    lines.push(`${size(change.downloadSize)} to fetch, ${space}.`);
+    const saved = change.savedByDeltas > 0 ? ` (deltas save ${size(change.savedByDeltas)})` : '';
+    lines.push(`${size(change.downloadSize)} to fetch${saved}, ${space}.`);
   }
   return lines.join('\n');
 }

@@ -3,16 +3,17 @@
  *
  * The root is locked from the reading of its status to the end, so the plan is carried out on what it was made for.
  */
-import { GtpkgError, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
+import { GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
 import type { TransactionStep } from '../../installer/plan.js';
 import type { Plan, Step } from '../../resolver/index.js';
 import type { Context } from '../context.js';
 import { confirm, isInteractive } from '../prompt.js';
 import { err } from '../render/colors.js';
 import { renderPlan } from '../render/plan.js';
-import { decide, describe, type Change, type ChangeRequest } from './decide.js';
-import type { OfferedCandidate, OpenSource } from './offers.js';
-import { fetchCores, missingBytes, requireFresh, verifyReleases, type WantedRelease } from './releases.js';
+import { decide, describe, type Change, type ChangeRequest, type Decision } from './decide.js';
+import type { OfferedCandidate } from './offers.js';
+import { chooseWay, coresOf } from './deltas.js';
+import { coreOf, fetchCores, requireFresh, verifyReleases, type WantedRelease } from './releases.js';
 import { rootIsThere } from './root.js';
 import { parseWanted } from './versions.js';
 
@@ -22,13 +23,19 @@ export type { Change, ChangeRequest, PlannedStep } from './decide.js';
 export async function changeRoot(
   context: Context,
   request: ChangeRequest,
-  options: { readonly dryRun: boolean },
+  options: { readonly dryRun: boolean; readonly deltas?: boolean },
 ): Promise<Change> {
   const there = await rootIsThere(context);
   // a request that cannot be met makes no root
   const first = there ? undefined : await decide(context, request);
   if (first !== undefined && request.kind !== 'install')
-    return describe(context, first, { request, dryRun: options.dryRun, rootExists: false, downloadSize: 0 });
+    return describe(context, first, {
+      request,
+      dryRun: options.dryRun,
+      rootExists: false,
+      downloadSize: 0,
+      saved: 0,
+    });
   const { openRoot } = await import('../../installer/root.js');
   const root = await openRoot(context.settings.root, {
     create: !options.dryRun && request.kind === 'install',
@@ -38,42 +45,36 @@ export async function changeRoot(
   try {
     const decision = await decide(context, request);
     const { plan } = decision;
-    const wanted = wantedReleases(plan, decision.sources);
+    const wanted = await wantedReleases(context, decision, { deltas: options.deltas ?? true });
     await requireFresh(
       context,
       wanted.map((each) => each.source),
     );
-    const downloadSize =
-      plan.steps.length === 0
-        ? 0
-        : await missingBytes(
-            context,
-            wanted.map((each) => each.pin.core),
-          );
+    const downloadSize = wanted.reduce((sum, each) => sum + each.missing, 0);
+    const saved = wanted.reduce((sum, each) => sum + each.saved, 0);
     const { dryRun } = options;
-    const change = describe(context, decision, { request, dryRun, rootExists: true, downloadSize });
+    const change = describe(context, decision, { request, dryRun, rootExists: true, downloadSize, saved });
     if (dryRun) return change;
     if (plan.steps.length + plan.marks.length + change.purged.length === 0) return change;
     for (const { name, field, relation } of plan.unmet)
       context.report({ kind: 'warning', text: `${name}: ${field} ${relation} is not met` });
     if (plan.steps.length > 0) context.say(renderPlan(change, err));
     if (!(await agreed(context, request, plan))) return change;
-    await fetchCores(context, wanted);
-    const releases = await verifyReleases(context, wanted);
-    const { runTransaction } = await import('../../installer/transaction.js');
-    const byPin = new Map(wanted.map(({ pin }, i) => [pin, releases[i]]));
-    const result = await runTransaction(root, {
-      steps: [
-        ...plan.steps.map((step) => transactionStep(step, byPin, 'purge' in request && request.purge)),
-        ...change.purged.map((name) => ({ kind: 'remove' as const, name, purge: true })),
-        ...plan.marks.map(({ name, manual }) => ({ kind: 'mark' as const, name, auto: !manual })),
-      ],
-      command: context.command,
-      now: context.now,
-      indexCommits: Object.fromEntries(
-        decision.sources.map(({ source, query }) => [source.name, query.commit]),
-      ),
-      report: context.report,
+    const result = await carryOut(context, wanted, async (releases) => {
+      const { runTransaction } = await import('../../installer/transaction.js');
+      return runTransaction(root, {
+        steps: [
+          ...plan.steps.map((step) => transactionStep(step, releases, 'purge' in request && request.purge)),
+          ...change.purged.map((name) => ({ kind: 'remove' as const, name, purge: true })),
+          ...plan.marks.map(({ name, manual }) => ({ kind: 'mark' as const, name, auto: !manual })),
+        ],
+        command: context.command,
+        now: context.now,
+        indexCommits: Object.fromEntries(
+          decision.sources.map(({ source, query }) => [source.name, query.commit]),
+        ),
+        report: context.report,
+      });
     });
     for (const text of result.notes) context.report({ kind: 'note', text });
     return { ...change, transaction: result.id ?? null, notes: result.notes };
@@ -82,14 +83,93 @@ export async function changeRoot(
   }
 }
 
-function wantedReleases(plan: Plan, sources: readonly OpenSource[]): WantedRelease[] {
+/** A release of the plan, and what it costs. */
+interface PlannedRelease extends WantedRelease {
+  /** bytes to fetch */
+  readonly missing: number;
+  /** bytes that are not fetched because it comes as a delta */
+  readonly saved: number;
+}
+
+async function wantedReleases(
+  context: Context,
+  { plan, sources, status }: Decision,
+  options: { readonly deltas: boolean },
+): Promise<PlannedRelease[]> {
   const known = new Set(sources.map(({ source }) => source.name));
-  return plan.steps.flatMap((step) => {
+  const chosen = plan.steps.flatMap((step) => {
     if (step.to === undefined) return [];
     const candidate = step.to as OfferedCandidate;
     if (!known.has(candidate.source)) throw new GtpkgError('INTERNAL', `${step.name} comes from no source`);
-    return [{ pin: candidate.offer.pin, source: candidate.source }];
+    const { pin, deltas } = candidate.offer;
+    return [{ pin, deltas: options.deltas ? deltas : [], source: candidate.source }];
   });
+  if (chosen.length === 0) return [];
+  const cores = coresOf(chosen);
+  const held = await (await context.depot()).held(cores);
+  const lacking = new Map(cores.map((core, i) => [core.key, core.byteLength - (held[i] ?? 0)]));
+  const missing = (core: CoreRef): number => lacking.get(core.key) ?? core.byteLength;
+  const installed = new Map(status.map((each) => [each.name, each]));
+  const out: PlannedRelease[] = [];
+  for (const each of chosen) {
+    const way = await chooseWay(context, each, { installed: installed.get(each.pin.name), missing });
+    const bytes = missing(way.core);
+    out.push({
+      pin: each.pin,
+      source: each.source,
+      way,
+      missing: bytes,
+      saved: missing(each.pin.core) - bytes,
+    });
+  }
+  return out;
+}
+
+/**
+ * Fetches, verifies, and hands over to `transaction`. A delta that cannot be had or does not give the release is a detour, not a
+ * failure: the release itself is fetched, and what was begun is begun again.
+ */
+async function carryOut<T>(
+  context: Context,
+  planned: readonly WantedRelease[],
+  transaction: (releases: ReadonlyMap<ReleasePin, VerifiedRelease>) => Promise<T>,
+): Promise<T> {
+  let wanted = planned;
+  for (;;) {
+    try {
+      await fetchCores(context, wanted);
+      const releases = await verifyReleases(context, wanted);
+      return await transaction(
+        new Map(releases.map((release, i) => [wanted[i]?.pin ?? release.pin, release])),
+      );
+    } catch (error) {
+      const without = await withoutDeltas(context, wanted, error);
+      if (without === undefined) throw error;
+      wanted = without;
+    }
+  }
+}
+
+/** What to try instead after `error`; undefined when deltas had no part in it. */
+async function withoutDeltas(
+  context: Context,
+  wanted: readonly WantedRelease[],
+  error: unknown,
+): Promise<readonly WantedRelease[] | undefined> {
+  if (!(error instanceof GtpkgError)) return undefined;
+  const deltas = wanted.filter(({ way }) => way?.basis !== undefined);
+  let failed: readonly WantedRelease[] = [];
+  if (error.code === 'DELTA_UNUSABLE') {
+    failed = deltas.filter(({ pin }) => pin.name === error.data['package']);
+  } else if (['BLOCKS_MISSING', 'PEER_CORRUPT', 'CORE_MISMATCH'].includes(error.code)) {
+    const held = await (await context.depot()).held(deltas.map(coreOf));
+    failed = deltas.filter((each, i) => held[i] !== coreOf(each).byteLength);
+  }
+  if (failed.length === 0) return undefined;
+  const names = failed.map(({ pin }) => pin.name);
+  const what = names.length === 1 ? `The delta of ${names.join('')}` : `The deltas of ${names.join(', ')}`;
+  context.report({ kind: 'note', text: `${what} cannot be used (${error.message}); fetching all of it.` });
+  return wanted.map((each) => (failed.includes(each) ? { pin: each.pin, source: each.source } : each));
 }
 
 // As apt does: ask when more happens than was typed. Where nobody can be asked, the command line is the answer.
@@ -105,7 +185,7 @@ async function agreed(context: Context, request: ChangeRequest, plan: Plan): Pro
 
 function transactionStep(
   step: Step,
-  releases: ReadonlyMap<ReleasePin, VerifiedRelease | undefined>,
+  releases: ReadonlyMap<ReleasePin, VerifiedRelease>,
   purge: boolean,
 ): TransactionStep {
   if (step.to === undefined) return { kind: 'remove', name: step.name, purge };

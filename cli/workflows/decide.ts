@@ -60,6 +60,8 @@ export interface Change {
   readonly autoremovable: readonly string[];
   /** bytes not held yet */
   readonly downloadSize: number;
+  /** bytes that would have to be fetched besides, but for deltas */
+  readonly savedByDeltas: number;
   /** bytes */
   readonly sizeChange: number;
   /** id in the history; null when nothing was carried out */
@@ -203,9 +205,10 @@ export function describe(
     readonly dryRun: boolean;
     readonly rootExists: boolean;
     readonly downloadSize: number;
+    readonly saved: number;
   },
 ): Change {
-  const { request, dryRun, rootExists, downloadSize } = options;
+  const { request, dryRun, rootExists, downloadSize, saved } = options;
   const byName = new Map(status.map((each) => [each.name, each]));
   return {
     root: context.settings.root,
@@ -231,6 +234,7 @@ export function describe(
     purged: leftovers(request, status),
     autoremovable: [...plan.autoremovable],
     downloadSize,
+    savedByDeltas: saved,
     sizeChange: plan.sizeChange * 1024,
     transaction: null,
     notes: [],

@@ -15,6 +15,7 @@ import type { Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { makeDirectory } from '../files.js';
 import { getIndex, type OwnIndex } from '../places.js';
+import { makeDeltas } from './deltas.js';
 import { enlist, type Prepared, type Published } from './enlist.js';
 import { showIndex } from './index-views.js';
 import { signerFor } from './keys.js';
@@ -30,6 +31,8 @@ export interface PublishOptions {
   readonly key: string | undefined;
   readonly passphraseFile: string | undefined;
   readonly compression: number;
+  /** older releases of each package to make a delta from */
+  readonly deltas: number;
   readonly allowOlder: boolean;
   readonly dryRun: boolean;
 }
@@ -60,6 +63,7 @@ export async function publish(context: Context, options: PublishOptions): Promis
           keyNamed: options.key !== undefined,
           scratch,
           compression: options.compression,
+          deltas: options.deltas,
         }),
       );
     }
@@ -93,6 +97,7 @@ async function prepare(
     keyNamed: boolean;
     scratch: string;
     compression: number;
+    deltas: number;
   },
 ): Promise<Prepared> {
   const { signRelease, writeImage } = await import('../../package-repo/index.js');
@@ -125,7 +130,9 @@ async function prepare(
     tree: release.tag.tree,
     signer: key.fingerprint,
   };
-  return { entry: entryFrom(release.control, pin), key, state: 'published' };
+  const { scratch, deltas: count } = job;
+  const deltas = await makeDeltas(context, { repository, id, core, count, scratch });
+  return { entry: entryFrom(release.control, pin, deltas), key, state: 'published' };
 }
 
 async function releaseOf(context: Context, path: string): Promise<{ repository: string; id: ReleaseId }> {

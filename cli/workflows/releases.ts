@@ -5,12 +5,20 @@ import { EXIT, GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease }
 import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { getSource, type Source } from '../places.js';
+import type { Way } from './deltas.js';
 import { freshSource, keyOfSource } from './trusted-source.js';
 
 /** A release to be fetched, and the source whose keys vouch for it. */
 export interface WantedRelease {
   readonly pin: ReleasePin;
   readonly source: string;
+  /** as a delta, when that is what is to be fetched; else as itself */
+  readonly way?: Way;
+}
+
+/** What is fetched for a release. */
+export function coreOf({ pin, way }: WantedRelease): CoreRef {
+  return way?.core ?? pin.core;
 }
 
 /** Joins the swarms of these sources and dials the peers that their introductions name. */
@@ -31,7 +39,7 @@ export async function missingBytes(context: Context, refs: readonly CoreRef[]): 
 
 /** Brings all of these cores into the store. @throws GtpkgError NO_PEER, BLOCKS_MISSING, OFFLINE, PEER_CORRUPT */
 export async function fetchCores(context: Context, wanted: readonly WantedRelease[]): Promise<void> {
-  const refs = wanted.map((each) => each.pin.core);
+  const refs = wanted.map(coreOf);
   if ((await missingBytes(context, refs)) === 0) return;
   const depot = await context.depot();
   const names = [...new Set(wanted.map((each) => each.source))].filter((name) => name !== '');
@@ -66,7 +74,7 @@ function withNames(error: unknown, wanted: readonly WantedRelease[]): unknown {
   if (!(error instanceof GtpkgError)) return error;
   const text = JSON.stringify(error.data);
   const named = wanted
-    .filter((each) => text.includes(each.pin.core.key))
+    .filter((each) => text.includes(coreOf(each).key))
     .map((each) => `${each.pin.name} ${each.pin.version}`);
   if (named.length === 0) return error;
   return new GtpkgError(
@@ -88,27 +96,36 @@ export async function verifyReleases(
   context: Context,
   wanted: readonly WantedRelease[],
 ): Promise<VerifiedRelease[]> {
-  const { verifyRelease } = await import('../../package-repo/index.js');
+  const { verifyDelta, verifyRelease } = await import('../../package-repo/index.js');
   const depot = await context.depot();
   const keys = new Map<string, PublicKey>();
   const out: VerifiedRelease[] = [];
-  for (const { pin, source } of wanted) {
+  for (const each of wanted) {
+    const { pin, source, way } = each;
     const id = `${source} ${pin.signer}`;
     let key = keys.get(id);
     if (key === undefined)
       keys.set(id, (key = await keyOfSource(await getSource(context, source), pin.signer)));
     try {
-      out.push(await verifyRelease({ source: depot.source(pin.core), pin, keys: [key], now: context.now }));
+      const chain = { source: depot.source(coreOf(each)), pin, keys: [key], now: context.now };
+      out.push(
+        way?.basis === undefined
+          ? await verifyRelease(chain)
+          : await verifyDelta({ ...chain, basis: way.basis }),
+      );
     } catch (error) {
-      throw refused(error, { pin, source });
+      throw refused(error, each);
     }
   }
   return out;
 }
 
 // What verification says of a tag or a tree, said of a package; and what to do about it.
-function refused(error: unknown, { pin, source }: WantedRelease): unknown {
+function refused(error: unknown, { pin, source, way }: WantedRelease): unknown {
   if (!(error instanceof GtpkgError) || error.exit !== EXIT.untrusted) return error;
+  // a delta proves nothing about the release: the release itself may be good
+  if (way?.basis !== undefined)
+    return new GtpkgError('DELTA_UNUSABLE', error.message, { data: { package: pin.name }, cause: error });
   const { code, message } = error;
   const title = `${pin.name} ${pin.version}`;
   return new GtpkgError(code, message.includes(title) ? message : `${title}: ${message}`, {

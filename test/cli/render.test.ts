@@ -197,6 +197,7 @@ const change = (over: Partial<Change>): Change => ({
   purged: [],
   autoremovable: [],
   downloadSize: 0,
+  savedByDeltas: 0,
   sizeChange: 0,
   transaction: null,
   notes: [],
