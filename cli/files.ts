@@ -9,6 +9,11 @@ import { GtpkgError, systemCode, type ErrorCode } from '../model/index.js';
 const SYSTEM: Readonly<Record<string, readonly [ErrorCode, string, string]>> = {
   ENOSPC: ['NO_SPACE', 'no space is left', 'Free some space and run the command again.'],
   EDQUOT: ['NO_SPACE', 'the quota is used up', 'Free some space and run the command again.'],
+  EFBIG: [
+    'NO_SPACE',
+    'the file is too large for its file system',
+    'FAT holds no file over 4 GiB: format the stick otherwise, or export fewer packages.',
+  ],
   EROFS: [
     'READ_ONLY',
     'the file system is read-only',

@@ -9,15 +9,15 @@ export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
-/** A yes-or-no question; `unattended` is the answer where nobody can be asked. */
+/** A yes-or-no question; `unattended` is the answer where nobody can be asked, `suggested` that of a bare return key. */
 export async function confirm(
   message: string,
-  options: { readonly yes: boolean; readonly unattended: boolean },
+  options: { readonly yes: boolean; readonly unattended: boolean; readonly suggested?: boolean },
 ): Promise<boolean> {
   if (options.yes) return true;
   if (!isInteractive()) return options.unattended;
   const { confirm: ask } = await import('@inquirer/prompts');
-  return ask({ message, default: true }, { output: process.stderr });
+  return ask({ message, default: options.suggested ?? true }, { output: process.stderr });
 }
 
 /**

@@ -77,6 +77,15 @@ export class Bundle {
     return this.#found.cores;
   }
 
+  /** Whether the file is long enough to have all of a core in it. Says nothing of what is there. */
+  holds(ref: CoreRef): boolean {
+    const part = this.#found.cores.get(ref.key);
+    const leaves = blockCount(ref.byteLength) * LEAF;
+    return (
+      part?.ref.byteLength === ref.byteLength && part.leavesAt + leaves + ref.byteLength <= this.byteLength
+    );
+  }
+
   /** A part of an index core, checked. @throws GtpkgError CORE_MISMATCH, BLOCKS_MISSING */
   async log(key: CoreKey): Promise<VerifiedLog> {
     const range = this.#found.logs.get(key);
@@ -89,8 +98,7 @@ export class Bundle {
   /** All bytes of a core, checked: for small ones. @throws GtpkgError BLOCKS_MISSING, CORE_MISMATCH */
   async bytes(ref: CoreRef): Promise<Uint8Array> {
     const part = this.#found.cores.get(ref.key);
-    if (part?.ref.byteLength !== ref.byteLength || part.leavesAt + ref.byteLength > this.byteLength)
-      throw this.#lacks(ref.key);
+    if (part === undefined || !this.holds(ref)) throw this.#lacks(ref.key);
     const leaves = await readAt(this.#file, part.leavesAt, blockCount(ref.byteLength) * LEAF);
     shapeFromLeaves(ref, leaves);
     const bytes = await readAt(this.#file, part.leavesAt + leaves.length, ref.byteLength);

@@ -52,7 +52,7 @@ export function fileFailure(path: string, cause: unknown): GtpkgError {
   if (cause instanceof GtpkgError) return cause;
   const code = systemCode(cause);
   if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new GtpkgError('FILE_NOT_FOUND', `there is no file ${path}`, { cause });
+    return new GtpkgError('FILE_NOT_FOUND', `there is no file ${path}`, { hint: 'Check the path.', cause });
   if (code === 'EACCES' || code === 'EPERM')
     return new GtpkgError('PERMISSION', `${path} may not be read`, { cause });
   if (code === 'EISDIR') return new GtpkgError('USAGE', `${path} is a directory`, { cause });
