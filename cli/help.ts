@@ -12,7 +12,7 @@ export const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ],
   ['LOOK AFTER A ROOT', ['list', 'files', 'owns', 'hold', 'unhold', 'mark', 'verify', 'history', 'recover']],
   ['PUBLISH', ['key', 'package', 'index', 'publish', 'clone']],
-  ['SHARE', ['seed', 'status', 'peer', 'dht', 'demo']],
+  ['SHARE', ['seed', 'status', 'peer', 'dht', 'bundle', 'demo']],
 ];
 
 const START = [

@@ -5,7 +5,7 @@
  * its index core must be of that introduction's key; the trust machine judges the index, and only then anything is kept. Releases are
  * taken when a trusted index lists them, block by block, whatever else is on the stick or missing from it.
  */
-import { GtpkgError, type CoreRef } from '../../model/index.js';
+import { EXIT, GtpkgError, type CoreRef, type Introduction } from '../../model/index.js';
 import type { Bundle, Depot, VerifiedLog } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import { removeSource, writeSource, type Source } from '../places.js';
@@ -107,8 +107,9 @@ interface Judged {
   readonly error?: GtpkgError;
 }
 
-async function judge(job: Job, { key, claimed, source, given }: Introduced): Promise<Judged> {
+async function judge(job: Job, each: Introduced): Promise<Judged> {
   const { context, bundle, draft, options } = job;
+  const { key, claimed } = each;
   const show = (
     name: string,
     more: Partial<ImportedIndex> & Pick<ImportedIndex, 'state'>,
@@ -121,45 +122,41 @@ async function judge(job: Job, { key, claimed, source, given }: Introduced): Pro
     error: null,
     ...more,
   });
-  if (source === undefined && given === undefined) return { shown: show(claimed, { state: 'unknown' }) };
-  if (source !== undefined && options.releasesOnly)
-    return { shown: show(source.name, { state: 'passed-over' }), source: await draft(source) };
-  const name = source?.name ?? claimed;
-  const fresh = source === undefined;
+  if (each.by === 'nothing') return { shown: show(claimed, { state: 'unknown' }) };
+  const fresh = each.by === 'user';
+  if (!fresh && options.releasesOnly)
+    return { shown: show(each.source.name, { state: 'passed-over' }), source: await draft(each.source) };
   let at: Source | undefined;
   try {
-    // before anything is written: a stick that is none costs nothing
-    const log = await bundle.log(key);
-    if (source !== undefined) at = await draft(source);
-    else if (given !== undefined)
-      at = await draft(
-        options.dryRun
-          ? { name: shortName(given), introduction: given, directory: '' }
-          : await writeSource(context, shortName(given), given),
-      );
-    if (at === undefined) throw new GtpkgError('INTERNAL', 'a distribution without a source');
+    const log = await bundle.log(key); // before anything is written
+    at = await draft(fresh ? await newSource(job, each.given) : each.source);
     const synced = await syncFrom(context, at, {
       log: { length: log.length, get: async (number) => log.block(number) },
       fetchCore: (ref) => fromStick(job, ref),
     });
     if (synced.stale) throw await older(log, synced);
     const seedable = options.dryRun || (await keepIndex(job, log));
-    const renamed = fresh && !options.dryRun ? await takeOwnName(context, at, synced.name.toLowerCase()) : at;
+    const source = fresh && !options.dryRun ? await takeOwnName(context, at, synced.name.toLowerCase()) : at;
     const { sequence, previous, changed } = synced.update;
     const state = fresh ? 'added' : changed ? 'updated' : 'unchanged';
-    const called = fresh && options.dryRun ? synced.name : renamed.name;
-    return { shown: show(called, { state, sequence, previous, seedable }), source: renamed };
+    const name = fresh && options.dryRun ? synced.name : source.name;
+    return { shown: show(name, { state, sequence, previous, seedable }), source };
   } catch (error) {
-    if (fresh && at !== undefined && !options.dryRun) await removeSource(at);
-    if (!(error instanceof GtpkgError) || error.code === 'INTERNAL') throw error;
+    if (fresh && at !== undefined) await removeSource(at);
+    if (!(error instanceof GtpkgError) || error.exit === EXIT.internal) throw error;
     const { code, message } = error;
+    const name = fresh ? claimed : each.source.name;
+    const failed = { error: { code, message } };
+    if (code !== 'BLOCKS_MISSING') return { shown: show(name, { state: 'refused', ...failed }), error };
     // an index that was not copied whole says nothing against what is known already
-    if (code === 'BLOCKS_MISSING') {
-      const shown = show(name, { state: 'incomplete', error: { code, message } });
-      return fresh || at === undefined ? { shown } : { shown, source: at };
-    }
-    return { shown: show(name, { state: 'refused', error: { code, message } }), error };
+    const shown = show(name, { state: 'incomplete', ...failed });
+    return fresh ? { shown } : { shown, source: at ?? (await draft(each.source)) };
   }
+}
+
+async function newSource({ context, options }: Job, introduction: Introduction): Promise<Source> {
+  const name = shortName(introduction);
+  return options.dryRun ? { name, introduction, directory: '' } : writeSource(context, name, introduction);
 }
 
 async function fromStick({ bundle, depot }: Job, ref: CoreRef): Promise<Uint8Array> {

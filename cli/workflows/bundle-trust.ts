@@ -15,16 +15,16 @@ import type { Context } from '../context.js';
 import { listSources, type Source } from '../places.js';
 import { confirm, isInteractive } from '../prompt.js';
 
-/** One distribution of a bundle. */
-export interface Introduced {
+/** One distribution of a bundle, and what it is trusted by: a source of this home, an introduction that the user gave, or nothing. */
+export type Introduced = {
   readonly key: CoreKey;
   /** the name that the bundle gives it, made harmless */
   readonly claimed: string;
-  /** of this home */
-  readonly source?: Source;
-  /** by the user, just now */
-  readonly given?: Introduction;
-}
+} & (
+  | { readonly by: 'source'; readonly source: Source }
+  | { readonly by: 'user'; readonly given: Introduction }
+  | { readonly by: 'nothing' }
+);
 
 /** @throws GtpkgError BAD_INTRODUCTION, INTRODUCTION_MISMATCH, SOURCE_NOT_FOUND */
 export async function introductions(
@@ -55,16 +55,16 @@ export async function introductions(
     const mine = given.get(key);
     if (source !== undefined) {
       if (mine !== undefined && trustOf(mine) !== trustOf(source.introduction)) throw differs(source);
-      out.push({ key, claimed, source });
-    } else if (mine !== undefined) out.push({ key, claimed, given: mine });
+      out.push({ key, claimed, by: 'source', source });
+    } else if (mine !== undefined) out.push({ key, claimed, by: 'user', given: mine });
     else if (
       claim !== undefined &&
       !options.dryRun &&
       !options.releasesOnly &&
       (await agreed(context, claim))
     )
-      out.push({ key, claimed, given: claim.introduction });
-    else out.push({ key, claimed });
+      out.push({ key, claimed, by: 'user', given: claim.introduction });
+    else out.push({ key, claimed, by: 'nothing' });
   }
   return out;
 }

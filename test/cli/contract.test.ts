@@ -89,7 +89,7 @@ describe('every command', () => {
 
   test('that changes a root, an index, a source, a key store or a package repository has --dry-run', () => {
     const changing =
-      'install upgrade remove autoremove hold unhold mark recover publish download|index add|index remove|index create|index fork|source add|source remove|key import|package build|package import|package sign';
+      'install upgrade remove autoremove hold unhold mark recover publish download|index add|index remove|index create|index fork|source add|source remove|key import|bundle export|bundle import|package build|package import|package sign';
     for (const name of changing.split('|').flatMap((part) => (commands.has(part) ? [part] : part.split(' '))))
       assert.ok('dry-run' in (commands.get(name)?.flags ?? {}), `gtpkg ${name} has no --dry-run`);
   });

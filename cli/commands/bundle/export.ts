@@ -8,7 +8,7 @@ import { exportBundle, type Exported } from '../../workflows/bundle-export.js';
 export default class BundleExport extends GtpkgCommand<typeof BundleExport, Exported> {
   static override usage =
     'bundle export FILE [PKG[=VERSION]... | --suite S] [--no-recommends] [--no-deps] [--dry-run]';
-  static override summary = 'Write indexes and releases into one file, for machines without a network.';
+  static override summary = 'Write indexes and releases into one file, as for a memory stick.';
   static override description = `With packages: these and all that they need on an empty machine. With --suite: everything in it. With neither: every release that this
 home holds. What is not held is fetched first. Names are written as for install; FILE may be -, standard output.`;
   static override examples = [

@@ -5,9 +5,8 @@ import { importBundle, type Imported } from '../../workflows/bundle-import.js';
 
 export default class BundleImport extends GtpkgCommand<typeof BundleImport, Imported> {
   static override usage = 'bundle import FILE [--source INTRODUCTION]... [--releases-only] [--dry-run]';
-  static override summary =
-    'Take indexes and releases from a bundle, all of it checked as if a peer had sent it.';
-  static override description = `Indexes are judged against the sources of this home; an older one than is known is refused. Of a half-copied bundle the whole parts are
+  static override summary = 'Take indexes and releases from a bundle, checked like a peer.';
+  static override description = `All of it is checked as if a peer had sent it. Indexes are judged against the sources of this home; an older one than is known is refused. Of a half-copied bundle the whole parts are
 taken, and importing it again takes only the rest. A distribution that is no source yet needs its introduction, from somebody you trust.`;
   static override examples = [
     '<%= config.bin %> bundle import /media/stick/tools',
