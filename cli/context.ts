@@ -12,6 +12,8 @@ import { TIMEOUT } from '../model/limits.js';
 import type { Depot } from '../replication/index.js';
 import type { KeyStore } from '../trust/index.js';
 
+/** What `--bootstrap` says instead of an address: no DHT at all. */
+const NO_DHT = 'none';
 /** Longest time-out that can be asked for: a day. */
 export const MOST_SECONDS = 86_400;
 
@@ -19,8 +21,10 @@ export const MOST_SECONDS = 86_400;
 export interface Settings {
   readonly home: string;
   readonly root: string;
-  /** undefined: the public DHT */
+  /** undefined: the public DHT; empty: none at all */
   readonly bootstrap: readonly Address[] | undefined;
+  /** look for peers on the local network */
+  readonly lan: boolean;
   readonly offline: boolean;
   /** milliseconds without an answer before giving up */
   readonly timeout: number;
@@ -33,6 +37,8 @@ export interface RawSettings {
   readonly home?: string | undefined;
   readonly root?: string | undefined;
   readonly bootstrap?: readonly string[] | undefined;
+  readonly lan?: boolean;
+  readonly 'no-lan'?: boolean;
   readonly offline?: boolean;
   readonly timeout?: number | undefined;
   readonly json?: boolean;
@@ -62,6 +68,21 @@ function secondsFrom(raw: number | undefined, env: NodeJS.ProcessEnv): number | 
   });
 }
 
+function bootstrapFrom(nodes: readonly string[] | undefined): Address[] | undefined {
+  if (nodes === undefined || nodes.length === 0) return undefined;
+  if (nodes.length === 1 && nodes[0]?.trim() === NO_DHT) return [];
+  return nodes.map((node) => parseAddress(node.trim()));
+}
+
+// GTPKG_LAN=off is --no-lan; --lan overrides it.
+function lanFrom(raw: RawSettings, env: NodeJS.ProcessEnv): boolean {
+  if (raw.lan === true) return true;
+  const text = variable(env, 'GTPKG_LAN')?.trim();
+  if (raw['no-lan'] === true || text === 'off') return false;
+  if (text === undefined || text === 'on') return true;
+  throw new GtpkgError('USAGE', `GTPKG_LAN is "${text.slice(0, 80)}"`, { hint: 'It may be on or off.' });
+}
+
 /** Reads flags and environment; flags win. Relative paths are of the working directory. @throws GtpkgError BAD_ADDRESS, USAGE */
 export function settingsFrom(raw: RawSettings, env: NodeJS.ProcessEnv): Settings {
   const home = resolve(raw.home ?? variable(env, 'GTPKG_HOME') ?? defaultHome(env));
@@ -70,8 +91,8 @@ export function settingsFrom(raw: RawSettings, env: NodeJS.ProcessEnv): Settings
   return {
     home,
     root: resolve(raw.root ?? variable(env, 'GTPKG_ROOT') ?? join(home, 'root')),
-    bootstrap:
-      nodes === undefined || nodes.length === 0 ? undefined : nodes.map((node) => parseAddress(node.trim())),
+    bootstrap: bootstrapFrom(nodes),
+    lan: lanFrom(raw, env),
     offline: raw.offline ?? false,
     timeout: seconds === undefined ? TIMEOUT.idle : seconds * 1000,
     json: raw.json ?? false,
@@ -139,6 +160,7 @@ export class Context {
       openDepot({
         home: this.settings.home,
         bootstrap: this.settings.bootstrap,
+        lan: this.settings.lan,
         offline: this.settings.offline || options.local === true,
         server: options.server ?? false,
         timeout: this.settings.timeout,

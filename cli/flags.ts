@@ -63,12 +63,17 @@ export const globalFlags = {
     env: 'GTPKG_ROOT',
   }),
   bootstrap: string({
-    description: 'DHT node to start from (repeatable)',
+    description: 'DHT node to start from (repeatable), or none',
     helpValue: 'HOST:PORT',
     multiple: true,
     multipleNonGreedy: true,
     helpGroup: 'GLOBAL',
     env: 'GTPKG_BOOTSTRAP',
+  }),
+  'no-lan': boolean({
+    description: 'do not look for peers on the local network',
+    helpGroup: 'GLOBAL',
+    env: 'GTPKG_LAN',
   }),
   offline: boolean({ description: 'use no network', helpGroup: 'GLOBAL' }),
   timeout: integer({

@@ -94,8 +94,12 @@ export const MAX_DEB_DATA = 64 * GiB;
 export const TIMEOUT = {
   /** no block, no peer, no answer for this long: give up, say so */
   idle: 20_000,
-  /** finding a first peer */
+  /** finding a peer in a network that answers */
   connect: 10_000,
+  /** no answer from anybody, of the DHT or by address: a dial takes 4 s to fail, a DHT node answers within one or two */
+  silence: 5_000,
+  /** no interface but loopback: it may just be coming up */
+  noNetwork: 1_000,
   /** answer of a local daemon */
   socket: 5_000,
   /** waiting for another process to release a lock before saying busy */
@@ -106,6 +110,8 @@ export const TIMEOUT = {
 export const MAX_BAD_BLOCKS = 3;
 /** Peers kept on disk. */
 export const MAX_STORED_PEERS = 512;
+/** Unfinished cores of which it is remembered when somebody had all of them: as many as one fetch holds open. */
+export const MAX_LAST_SEEN = 512;
 /** Known peers dialled at once when the network starts: the most recently seen ones. */
 export const MAX_DIALS = 32;
 /** How long a peer that sent corrupt blocks is refused. */

@@ -9,6 +9,15 @@ const MOST = 4;
 export class Addresses {
   readonly #of = new Map<string, readonly Address[]>();
 
+  /** peers, not addresses */
+  get size(): number {
+    return this.#of.size;
+  }
+
+  some(test: (address: Address) => boolean): boolean {
+    return [...this.#of.values()].some((list) => list.some(test));
+  }
+
   /** @param publicKey - the transport key as bytes */
   of(publicKey: Uint8Array): readonly Address[] {
     return this.#of.get(Buffer.from(publicKey).toString('hex')) ?? [];

@@ -28,6 +28,36 @@ export interface WaitOptions {
   readonly timeout?: number;
 }
 
+/** Why nobody answered: plain data, so that it crosses the daemon socket. */
+export interface Silence {
+  readonly code: 'OFFLINE' | 'NO_PEER';
+  readonly reason:
+    | 'offline'
+    | 'no-network'
+    | 'dht-silent'
+    | 'peers-silent'
+    | 'nobody-known'
+    | 'nobody-found'
+    | 'nobody-serves';
+  /** what is the matter, half a sentence */
+  readonly message: string;
+  readonly hint: string;
+  /** connections that stand */
+  readonly connected: number;
+  /** peers known by address */
+  readonly known: number;
+  readonly dht: 'none' | 'silent' | 'answering';
+}
+
+/** What asking for a longer log brought. */
+export interface Refreshed {
+  readonly length: number;
+  /** peers that answered */
+  readonly peers: number;
+  /** why there is none, when there is none */
+  readonly silence?: Silence;
+}
+
 /** An index core: an append-only list of blocks under one key. */
 export interface Log {
   readonly key: CoreKey;
@@ -46,7 +76,7 @@ export interface Log {
    * Asks connected peers for a longer log and waits for their answers, at most `timeout`.
    * Never throws for want of peers: `peers` says how many answered; 0 means the length is only what was known before.
    */
-  refresh(options?: WaitOptions): Promise<{ readonly length: number; readonly peers: number }>;
+  refresh(options?: WaitOptions): Promise<Refreshed>;
   close(): Promise<void>;
 }
 

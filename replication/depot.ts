@@ -34,6 +34,7 @@ import { fetchCores } from './fetch.js';
 import { clearCore, reclaim } from './free.js';
 import { Holds } from './holds.js';
 import { Ledger } from './ledger.js';
+import { LastSeen } from './last-seen.js';
 import { LocalLog } from './log-core.js';
 import { applyLogProof, readLogFile, readLogProof } from './log-exchange.js';
 import { PeerBook } from './peers.js';
@@ -63,6 +64,7 @@ export class LocalDepot implements Depot {
   readonly #wanted = new Map<CoreKey, number>();
   #network: Promise<Swarm> | undefined;
   #swarm: Swarm | undefined;
+  #lastSeen: Promise<LastSeen> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: OpenOptions, store: Corestore, keyPair: KeyPair, book: PeerBook) {
@@ -144,6 +146,7 @@ export class LocalDepot implements Depot {
         swarm: await this.#net(),
         home: this.#options.home,
         timeout: this.#timeout,
+        lastSeen: await (this.#lastSeen ??= LastSeen.open(this.#options.home)),
         held: held.reduce((sum, bytes) => sum + bytes, 0) - whole,
       };
       const stop = this.#stop.signal;
@@ -311,7 +314,7 @@ export class LocalDepot implements Depot {
     await Promise.allSettled([...this.#work]);
     this.#holds.close();
     await this.#statistics.close();
-    await Promise.all([this.#book.flush(), this.#ledger.save()]);
+    await Promise.all([this.#book.flush(), this.#ledger.save(), (await this.#lastSeen)?.flush()]);
     await this.#store.close().catch(() => undefined); // a store that could not write cannot be closed in order either
   }
 

@@ -10,6 +10,8 @@ import { checkShape } from './static-core.js';
 
 /** A core that got nothing for this long gives its place to another, and is asked for again. */
 export const PATIENCE = 3000;
+/** Blocks looked up in a partial holder's bitfield. */
+const FEW = 64;
 /** Cores and ranges named in an error. */
 export const NAMED = 20;
 
@@ -27,6 +29,7 @@ export class Job {
   readonly #has: Uint8Array;
   readonly #download: Download;
   lastBlock = performance.now();
+  lookAgain = 0;
   askAgain = performance.now() + PATIENCE;
 
   private constructor(core: Hypercore, ref: CoreRef, events: JobEvents, has: Uint8Array) {
@@ -82,6 +85,23 @@ export class Job {
     checkShape(this.core, this.#ref);
     if (await this.core.has(0, this.#has.length)) return;
     throw new GtpkgError('INTERNAL', `the download of core ${this.#ref.key} ended without all its blocks`);
+  }
+
+  get key(): CoreKey {
+    return this.#ref.key;
+  }
+
+  /** True when one of the connected peers holds all that is missing here. */
+  get isServed(): boolean {
+    const { length } = this.#has;
+    const missing: number[] = [];
+    for (let index = 0; index < length && missing.length <= FEW; index++)
+      if (this.#has[index] !== 1) missing.push(index);
+    return this.core.peers.some(
+      (peer) =>
+        peer.remoteContiguousLength >= length ||
+        (missing.length <= FEW && missing.every((index) => peer.remoteBitfield.get(index))),
+    );
   }
 
   /** Ranges `[first, beyond the last]` that are not here, the first NAMED of them. */

@@ -13,6 +13,7 @@ import type { FetchOptions } from './contract.js';
 import { aborted, storeFailure } from './failure.js';
 import { freeBytes } from './disk.js';
 import { Job, NAMED, PATIENCE } from './fetch-job.js';
+import type { LastSeen } from './last-seen.js';
 import { blockCount } from './merkle.js';
 import { connectTime, noPeer } from './patience.js';
 import type { Swarm } from './swarm.js';
@@ -20,6 +21,8 @@ import type { Swarm } from './swarm.js';
 const TICK = 250;
 /** Without a block for this long, the DHT is asked for other peers. */
 const LOOK_AGAIN = 1500;
+/** How often it is noted who holds what is missing. */
+const SEEN = 1000;
 /** A peer that owes us blocks and sent less than STALL_BYTES for this long is cut off. */
 const STALL = 8000;
 const STALL_BYTES = 1024;
@@ -33,6 +36,7 @@ export interface FetchContext {
   /** directory of the store, to see whether its disk is full */
   readonly home: string;
   readonly timeout: number;
+  readonly lastSeen: LastSeen;
   /** bytes of the asked cores that are here already */
   readonly held: number;
 }
@@ -145,6 +149,7 @@ class FetchRun {
     this.#jobs.set(ref.key, job);
     try {
       await job.finished();
+      if (!this.#ended) this.#context.lastSeen.forget(ref.key); // else it was closed, not finished
       this.#corrupt.delete(ref.key);
     } catch (cause) {
       this.#finish(cause);
@@ -159,6 +164,10 @@ class FetchRun {
     if (this.#ended) return;
     const now = performance.now();
     for (const job of this.#jobs.values()) {
+      if (now >= job.lookAgain && job.isServed) {
+        job.lookAgain = now + SEEN;
+        this.#context.lastSeen.note(job.key);
+      }
       if (now >= job.askAgain) {
         job.askAgain = now + Math.max(PATIENCE, (now - job.lastBlock) / 2);
         if (now - job.lastBlock >= PATIENCE) this.#context.swarm.ask(job.core);
@@ -174,7 +183,8 @@ class FetchRun {
     const { swarm } = this.#context;
     if (now - this.#lastBlock >= LOOK_AGAIN) swarm.seek();
     const lonely =
-      swarm.links.size === 0 && now - Math.max(swarm.alone, this.#started) >= connectTime(this.#timeout);
+      swarm.links.size === 0 &&
+      now - Math.max(swarm.alone, this.#started) >= connectTime(swarm, this.#timeout);
     if (lonely || now - this.#lastLife >= this.#timeout) void this.#giveUp();
     else this.#pump();
   }
@@ -224,16 +234,18 @@ class FetchRun {
   }
 
   async #giveUp(): Promise<void> {
-    const { swarm, home } = this.#context;
+    const { swarm, home, lastSeen: lastSeenOf } = this.#context;
     const unfinished = [...this.#jobs.values()].map((job) => job.missing());
-    const missing = [
-      ...unfinished,
-      ...this.#waiting.map((ref) => ({
-        core: ref.key,
-        blocks: [[0, blockCount(ref.byteLength)]],
-        count: blockCount(ref.byteLength),
-      })),
-    ];
+    const untried = this.#waiting.map((ref) => ({
+      core: ref.key,
+      blocks: [[0, blockCount(ref.byteLength)]],
+      count: blockCount(ref.byteLength),
+    }));
+    const missing = [...unfinished, ...untried].map((each): typeof each & { readonly lastSeen?: string } => {
+      const lastSeen = lastSeenOf.of(each.core);
+      return lastSeen === undefined ? each : { ...each, lastSeen };
+    });
+    const lastSeen = lastTime(missing);
     const blocks = missing.reduce((sum, core) => sum + core.count, 0);
     const what = `${blocks} block${blocks === 1 ? '' : 's'} of ${missing.length} core${missing.length === 1 ? '' : 's'}`;
     const data = {
@@ -242,8 +254,9 @@ class FetchRun {
       cores: missing.length,
       peers: swarm.links.size,
       dht: swarm.dht,
+      lastSeen: lastSeen ?? null,
     };
-    const kept = 'What was fetched is kept.';
+    const kept = `What was fetched is kept. ${whenSeen(lastSeen)}`;
     if (((await freeBytes(home)) ?? Infinity) < 2 * limits.RELEASE_CHUNK) {
       this.#finish(
         new GtpkgError('NO_SPACE', 'the disk that holds the store is full', {
@@ -259,7 +272,7 @@ class FetchRun {
         }),
       );
     } else if (swarm.connected === 0) {
-      this.#finish(noPeer(swarm, data));
+      this.#finish(noPeer(swarm, data, kept));
     } else {
       this.#finish(
         new GtpkgError('BLOCKS_MISSING', `no connected peer has ${what}`, {
@@ -269,4 +282,19 @@ class FetchRun {
       );
     }
   }
+}
+
+/** The last time that somebody had all of one that is missing. */
+function lastTime(missing: readonly { readonly lastSeen?: string }[]): string | undefined {
+  return missing
+    .map((each) => each.lastSeen)
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1);
+}
+
+function whenSeen(lastSeen: string | undefined): string {
+  return lastSeen === undefined
+    ? 'No peer that had all of it was met so far.'
+    : `A peer that had all of it was last connected at ${lastSeen}.`;
 }

@@ -17,6 +17,8 @@ export type {
   PartTaken,
   PeerStatus,
   StaticPart,
+  Refreshed,
+  Silence,
   StoredPeer,
   WaitOptions,
 } from './contract.js';

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import type Hypercore from 'hypercore';
 import type { CorePeer } from 'hypercore';
 import { encodeCoreKey, GtpkgError, limits, systemCode, type CoreKey } from '../model/index.js';
-import type { Log, WaitOptions } from './contract.js';
+import type { Log, Refreshed, WaitOptions } from './contract.js';
 import { writeAtomic } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
-import { connectTime, noPeer } from './patience.js';
+import { connectTime, noPeer, silence } from './patience.js';
 import type { Swarm } from './swarm.js';
 
 const TICK = 50;
@@ -24,6 +24,15 @@ const NEWS = 100;
 const PROOF_TIME = 5000;
 /** Blocks before the head that a seeder holds, so that others can start from it. */
 const FOLLOWED = 256;
+const OFFLINE = {
+  code: 'OFFLINE',
+  reason: 'offline',
+  message: '--offline forbids to ask',
+  hint: 'Try again without --offline.',
+  connected: 0,
+  known: 0,
+  dht: 'none',
+} as const;
 
 export interface LogContext {
   readonly home: string;
@@ -111,10 +120,10 @@ export class LocalLog implements Log {
     }
   }
 
-  async refresh(options: WaitOptions = {}): Promise<{ readonly length: number; readonly peers: number }> {
+  async refresh(options: WaitOptions = {}): Promise<Refreshed> {
     this.#check();
     const swarm = await this.#context.network();
-    if (swarm === undefined) return { length: this.length, peers: 0 };
+    if (swarm === undefined) return { length: this.length, peers: 0, silence: OFFLINE };
     const timeout = options.timeout ?? this.#context.timeout;
     const started = performance.now();
     let answered = Infinity;
@@ -131,14 +140,18 @@ export class LocalLog implements Log {
       const synced = this.#core.peers.filter((peer) => peer.remoteSynced);
       if (synced.length > 0) answered = Math.min(answered, now);
       else if (now - started >= LOOK_AGAIN) swarm.seek();
-      const alone = swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(timeout);
+      const alone =
+        swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(swarm, timeout);
       const proving =
         this.#isBehind(synced) && now - Math.max(grown, answered) < Math.min(timeout, PROOF_TIME);
       const settled =
         now - answered >= GRACE ||
         (now - started >= news(swarm) && this.#allAnswered(swarm, synced, now - started));
       const done = this.writable || (synced.length > 0 && settled && !proving);
-      if (done || alone || now - started >= timeout) return { length: this.length, peers: synced.length };
+      if (done || alone || now - started >= timeout) {
+        const answer = { length: this.length, peers: synced.length };
+        return synced.length > 0 ? answer : { ...answer, silence: silence(swarm) };
+      }
       await sleep(TICK);
     }
   }
@@ -187,7 +200,8 @@ export class LocalLog implements Log {
       ticker = setInterval(() => {
         const now = performance.now();
         if (options.signal?.aborted) reject(aborted(options.signal));
-        const alone = swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(timeout);
+        const alone =
+          swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(swarm, timeout);
         if (alone || now - started >= timeout) reject(this.#missing(index, swarm, this.#corrupt > corrupt));
         if (now - asked < 1000) return;
         asked = now;

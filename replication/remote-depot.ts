@@ -26,6 +26,7 @@ import type {
   OpenOptions,
   PartTaken,
   StaticPart,
+  Refreshed,
   StoredPeer,
   WaitOptions,
 } from './contract.js';
@@ -268,9 +269,9 @@ class RemoteLog implements Log {
     return body;
   }
 
-  async refresh(options: WaitOptions = {}): Promise<{ readonly length: number; readonly peers: number }> {
+  async refresh(options: WaitOptions = {}): Promise<Refreshed> {
     const { ok } = await this.#call('logRefresh', { log: this.#log }, options);
-    const answer = ok as { length: number; peers: number };
+    const answer = ok as Refreshed;
     this.#length = answer.length;
     return answer;
   }

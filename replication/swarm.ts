@@ -24,6 +24,7 @@ import { Exchange } from './exchange.js';
 import { hello, VERSION } from './hello.js';
 import { Lan } from './lan.js';
 import { channels, CORE_PROTOCOL, endpoint, type Link } from './link.js';
+import { networks } from './networks.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
 import { discoveryKeyOf } from './store.js';
@@ -58,6 +59,7 @@ export class Swarm {
   readonly #dht: HyperDHT;
   readonly #swarm: Hyperswarm;
   readonly #listening: Address | undefined;
+  readonly #loopback: boolean;
   readonly #topics = new Map<CoreKey, Discovery>();
   readonly #addresses = new Addresses();
   #lan: Lan | undefined;
@@ -73,10 +75,14 @@ export class Swarm {
   /** when the last connection was lost, or the swarm started */
   alone = performance.now();
 
-  private constructor(options: SwarmOptions, dht: HyperDHT, listening: Address | undefined) {
+  private constructor(
+    options: SwarmOptions,
+    { dht, listening, loopback }: Awaited<ReturnType<typeof startNode>>,
+  ) {
     this.#options = options;
     this.#dht = dht;
     this.#listening = listening;
+    this.#loopback = loopback;
     // hyperswarm knows peers by key only; addresses that we know ride along here
     const connect = dht.connect.bind(dht);
     dht.connect = (publicKey, given) => {
@@ -105,8 +111,9 @@ export class Swarm {
 
   /** Does not wait for any peer or DHT node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
   static async start(options: SwarmOptions): Promise<Swarm> {
-    const { dht, listening, loopback } = await startNode(options);
-    const swarm = new Swarm(options, dht, listening);
+    const node = await startNode(options);
+    const swarm = new Swarm(options, node);
+    const { dht, loopback } = node;
     if (options.lan) {
       swarm.#lan = await Lan.start({
         publicKey: options.keyPair.publicKey,
@@ -136,6 +143,18 @@ export class Swarm {
   get dht(): 'none' | 'silent' | 'answering' {
     if (this.#options.bootstrap?.length === 0) return 'none';
     return this.#dht.stats.requests.responses > 0 ? 'answering' : 'silent';
+  }
+
+  /** False when nobody could be reached whatever is tried: no interface, and no address on this machine. */
+  get hasNetwork(): boolean {
+    return (
+      this.#loopback || networks(false).length > 0 || this.#addresses.some(({ host }) => isLoopback(host))
+    );
+  }
+
+  /** Peers known by address. */
+  get known(): number {
+    return this.#addresses.size;
   }
 
   /** Addresses of this machine on whose networks peers are looked for without a DHT. */

@@ -81,6 +81,7 @@ function environment() {
     TMPDIR: temporary,
     GTPKG_TEST_RUN: area,
     GIT_CONFIG_NOSYSTEM: '1',
+    GTPKG_LAN: 'off',
   };
   for (const name of Object.keys(env)) {
     if (

@@ -3,7 +3,7 @@ import { GtpkgCommand, type Call } from '../command.js';
 import { seed, type Seeding } from '../workflows/seed.js';
 
 export default class Seed extends GtpkgCommand<typeof Seed, Seeding> {
-  static override usage = 'seed [SOURCE...] [--all] [--listen HOST:PORT]';
+  static override usage = 'seed [SOURCE...] [--all] [--listen HOST:PORT] [--lan]';
   static override summary = 'Serve what this home holds to everybody, until ^C.';
   static override description = `Owns the store while it runs: other gtpkg commands with the same home work through it.
 Prints its address, which others can give to gtpkg peer add.`;
@@ -19,6 +19,10 @@ Prints its address, which others can give to gtpkg peer add.`;
     listen: Flags.string({
       description: 'accept direct connections here, without any DHT',
       helpValue: 'HOST:PORT',
+    }),
+    lan: Flags.boolean({
+      description: 'be found on the local network; the default, unless GTPKG_LAN is off',
+      exclusive: ['no-lan'],
     }),
   };
 

@@ -99,7 +99,7 @@ export async function runDemo(context: Context, options: { readonly keep: boolea
   const clean = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('GTPKG_')),
   );
-  const cast = new Cast({ ...clean, GTPKG_TIMEOUT: '15', NO_COLOR: '1' });
+  const cast = new Cast({ ...clean, GTPKG_LAN: 'off', GTPKG_TIMEOUT: '15', NO_COLOR: '1' });
   const interrupted = (): void => void end(cast, folder, options.keep).then(() => process.exit(130));
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);

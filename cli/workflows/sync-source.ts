@@ -87,21 +87,27 @@ async function fromPeers(context: Context, source: Source): Promise<Synced> {
   await meetPeers(context, [source]);
   const log = await depot.openLog(source.introduction.indexCore);
   try {
-    const { length, peers } = context.settings.offline
-      ? { length: log.length, peers: 0 }
-      : await log.refresh({ timeout: context.settings.timeout });
-    if (peers === 0 && !log.writable && !(context.settings.offline && length > 0)) {
-      throw new GtpkgError(
-        context.settings.offline ? 'OFFLINE' : 'NO_PEER',
-        `no peer that serves ${source.name} was reached`,
-        {
-          hint:
-            before === undefined
-              ? 'Ask for a peer address (gtpkg peer add KEY@HOST:PORT), or try again later.'
-              : 'What is known stays in use; try again later, or gtpkg peer add KEY@HOST:PORT.',
-          data: { source: source.name },
-        },
-      );
+    const { offline, timeout } = context.settings;
+    const { length, peers, silence } = offline
+      ? { length: log.length, peers: 0, silence: undefined }
+      : await log.refresh({ timeout });
+    if (peers === 0 && !log.writable && !(offline && length > 0)) {
+      const known = before === undefined ? '' : 'What is known stays in use. ';
+      if (silence === undefined) {
+        throw new GtpkgError(
+          'OFFLINE',
+          `the index of ${source.name} is not here, and --offline forbids to fetch it`,
+          {
+            hint: `${known}Run gtpkg update ${source.name} without --offline.`,
+            data: { source: source.name, reason: 'offline' },
+          },
+        );
+      }
+      const { code, message, hint, ...facts } = silence;
+      throw new GtpkgError(code, `nobody that serves ${source.name} was reached: ${message}`, {
+        hint: `${known}${hint}`,
+        data: { source: source.name, ...facts },
+      });
     }
     return await take(context, source, {
       log: { length, get: (number) => log.get(number) },

@@ -80,6 +80,7 @@ describe('every command', () => {
       'bootstrap',
       'home',
       'json',
+      'no-lan',
       'offline',
       'root',
       'timeout',

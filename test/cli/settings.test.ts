@@ -61,6 +61,9 @@ describe('the network', () => {
     assert.deepEqual(bootstrap({ bootstrap: ['192.0.2.1:1'] }, { GTPKG_BOOTSTRAP: '192.0.2.2:2' }), [flag]);
     assert.deepEqual(bootstrap({}, { GTPKG_BOOTSTRAP: '192.0.2.2:2, 192.0.2.1:1,' }), [variable, flag]);
     assert.equal(bootstrap({}, { GTPKG_BOOTSTRAP: '' }), undefined);
+    assert.deepEqual(bootstrap({ bootstrap: ['none'] }, { GTPKG_BOOTSTRAP: '192.0.2.2:2' }), []);
+    assert.deepEqual(bootstrap({}, { GTPKG_BOOTSTRAP: 'none' }), []);
+    assert.throws(() => bootstrap({ bootstrap: ['none', '192.0.2.1:1'] }, {}), refused('BAD_ADDRESS'));
     assert.equal(bootstrap({}, {}), undefined);
   });
 

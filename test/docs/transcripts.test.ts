@@ -125,6 +125,7 @@ describe('the transcripts in docs/cli', () => {
           HOME: world.path('here'),
           GTPKG_HOME: world.path('home'),
           GTPKG_BOOTSTRAP: world.bootstrap,
+          GTPKG_LAN: 'off',
           GTPKG_TIMEOUT: '10',
           NO_COLOR: '1',
           LC_ALL: 'C.UTF-8',

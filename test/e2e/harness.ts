@@ -60,7 +60,9 @@ export class World {
       env: {
         ...clean,
         GTPKG_HOME: this.path(home),
-        GTPKG_BOOTSTRAP: this.bootstrap,
+        // a test that starts no DHT of its own has none: nothing here speaks to the world
+        GTPKG_BOOTSTRAP: this.bootstrap === '' ? 'none' : this.bootstrap,
+        GTPKG_LAN: 'off',
         GTPKG_TIMEOUT: '10',
         NO_COLOR: '1',
         HOME: this.dir,

@@ -43,7 +43,9 @@ describe('peers that fail and die', () => {
     const started = performance.now();
     await assert.rejects(client.fetch([ref]), code('BLOCKS_MISSING'));
     const log = await client.openLog(encodeCoreKey(randomBytes(32)));
-    assert.deepEqual(await log.refresh(), { length: 0, peers: 0 });
+    const { silence, ...rest } = await log.refresh();
+    assert.deepEqual(rest, { length: 0, peers: 0 });
+    assert.equal(silence?.reason, 'nobody-serves');
     await assert.rejects(log.get(0), code('BLOCKS_MISSING'));
     within(15_000, started);
   });
@@ -85,12 +87,21 @@ describe('peers that fail and die', () => {
     started = performance.now();
     await assert.rejects(lost.fetch([ref]), (error) => {
       assert.ok(code('NO_PEER')(error));
-      assert.equal((error as GtpkgError).data['dht'], 'silent');
+      const { data } = error as GtpkgError;
+      assert.deepEqual([data['dht'], data['reason']], ['silent', 'dht-silent']);
       return true;
     });
     await assert.rejects((await lost.openLog(nobody.key)).get(0), code('NO_PEER'));
     await lost.close();
     within(15_000, started);
+
+    // by default that is a matter of seconds, whatever the time-out
+    const hasty = await world.depot('nobody-hasty', { timeout: limits.TIMEOUT.idle });
+    await hasty.addPeers([nobody]);
+    started = performance.now();
+    const { silence } = await (await hasty.openLog(nobody.key)).refresh();
+    assert.equal(silence?.reason, 'peers-silent');
+    within(2 * limits.TIMEOUT.silence, started);
 
     const offline = await world.depot('nobody-offline', { offline: true });
     await offline.join([nobody.key]);
@@ -179,12 +190,24 @@ describe('peers that fail and die', () => {
         client.fetch([ref], { onProgress: ({ done }) => void (done > 0 && (killed ??= seeder.kill())) }),
         (error) => {
           assert.ok(code('BLOCKS_MISSING')(error));
-          assert.ok(Number((error as GtpkgError).data['blocks']) > 0);
+          const { data, hint } = error as GtpkgError;
+          assert.ok(Number(data['blocks']) > 0);
+          const seen = Date.parse(String(data['lastSeen']));
+          assert.ok(seen <= Date.now() && seen > Date.now() - 120_000, String(data['lastSeen']));
+          assert.match(hint ?? '', /last connected at 2/);
           return true;
         },
       );
       const [held = 0] = await client.held([ref]);
       assert.ok(held > 0 && held < bytes.length);
+      // another process of the same home still knows when that was
+      await client.close();
+      const later = await world.depot('last-client', { timeout: 1500 });
+      await assert.rejects(later.fetch([ref]), (error) => {
+        assert.ok(code('NO_PEER')(error));
+        assert.ok(Date.parse(String((error as GtpkgError).data['lastSeen'])) > 0);
+        return true;
+      });
     },
   );
 });

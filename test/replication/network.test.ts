@@ -158,7 +158,7 @@ describe('peers find each other and share', () => {
     const { host, port } = listening(await seeder.status());
     await seeder.close();
 
-    const byDial = await world.depot('tardy-dial', { timeout: 20_000 });
+    const byDial = await world.depot('tardy-dial', { timeout: 40_000 }); // who waits longer gets more
     await byDial.addPeers([{ key: seeder.publicKey, host, port }]);
     const dialling = byDial.fetch([ref]);
     await new Promise((resolve) => setTimeout(resolve, 6000));
@@ -200,7 +200,9 @@ describe('peers find each other and share', () => {
     assert.equal((await lateLog.get(3)).toString(), 'd');
     // without anybody to ask, what is known is the answer
     const alone = await world.depot('log-alone', { timeout: 1000 });
-    assert.deepEqual(await (await alone.openLog(key)).refresh(), { length: 0, peers: 0 });
+    const { silence, ...nothing } = await (await alone.openLog(key)).refresh();
+    assert.deepEqual(nothing, { length: 0, peers: 0 });
+    assert.equal(silence?.reason, 'nobody-known');
   });
 
   test('addresses that cannot be listened on are refused at once', LIMIT, async () => {
