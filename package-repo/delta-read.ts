@@ -4,19 +4,11 @@
  * Nothing here says that the result is right: whoever asks compares it with what was signed. What is here is bounded: every
  * number is checked before it is used, memory does not depend on what the delta says, and every stream must end exactly.
  */
-import { createBrotliDecompress } from 'node:zlib';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { limits, type Basis, type BasisFile, type ByteSource, type ManifestEntry } from '../model/index.js';
+import { limits, type Basis, type ByteSource, type ManifestEntry } from '../model/index.js';
 import { deltaMalformed, MAKE, OTHER_BASE, unzigzag, type DeltaExtents } from './delta-format.js';
 import { gunzip, gzip } from './delta-gzip.js';
+import { Corrections, Fresh, Held, oldBytes, PIECE, WINDOW, type OldBytes } from './delta-parts.js';
 import { StreamReader } from './delta-streams.js';
-import { ByteReader } from './reader.js';
-
-/** Bytes given at once. */
-const PIECE = 128 * 1024;
-/** Read ahead of a large old file. */
-const WINDOW = 4 * 1024 * 1024;
 
 /** Reads one delta from its beginning to its end; must be closed. */
 export class DeltaReader {
@@ -77,7 +69,7 @@ export class DeltaReader {
         for (let at = 0; at < file.size; at += WINDOW)
           yield await file.read(at, Math.min(WINDOW, file.size - at));
       } else if (kind === MAKE.diff) {
-        yield* this.#moved(await window(file), entry.size);
+        yield* this.#moved(await oldBytes(file), entry.size);
       } else {
         if (file.size > limits.MAX_DELTA_FILE) throw deltaMalformed('a .gz file is too large');
         const inside = gunzip(await file.read(0, file.size));
@@ -158,170 +150,6 @@ export class DeltaReader {
     }
     if (filled > 0) yield out.subarray(0, filled);
   }
-}
-
-/** Bytes that are off by something, in all that is copied, one after the other. */
-class Corrections {
-  readonly #gaps: StreamReader;
-  readonly #values: StreamReader;
-  /** bytes that are right before the next correction */
-  #left: number;
-
-  constructor(gaps: StreamReader, values: StreamReader) {
-    this.#gaps = gaps;
-    this.#values = values;
-    this.#left = this.#next();
-  }
-
-  get atEnd(): boolean {
-    return this.#left === Infinity && this.#values.atEnd;
-  }
-
-  apply(bytes: Buffer, start: number, length: number): void {
-    const end = start + length;
-    let at = start;
-    while (this.#left < end - at) {
-      at += this.#left;
-      bytes[at] = ((bytes[at] as number) + this.#values.byte()) & 255;
-      at++;
-      this.#left = this.#next();
-    }
-    this.#left -= end - at;
-  }
-
-  #next(): number {
-    return this.#gaps.atEnd ? Infinity : this.#gaps.number();
-  }
-}
-
-/** An old file, the part of it that is in memory at once. */
-interface OldBytes {
-  readonly size: number;
-  /** undefined when they are not in memory */
-  at(offset: number, length: number): Buffer | undefined;
-  load(offset: number, length: number): Promise<Buffer>;
-}
-
-class Held implements OldBytes {
-  readonly size: number;
-  readonly #bytes: Buffer;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-    this.size = bytes.length;
-  }
-
-  at(offset: number, length: number): Buffer {
-    return this.#bytes.subarray(offset, offset + length);
-  }
-
-  load(offset: number, length: number): Promise<Buffer> {
-    return Promise.resolve(this.at(offset, length));
-  }
-}
-
-class Windowed implements OldBytes {
-  readonly size: number;
-  readonly #file: BasisFile;
-  #bytes: Buffer = Buffer.alloc(0);
-  #start = 0;
-
-  constructor(file: BasisFile) {
-    this.#file = file;
-    this.size = file.size;
-  }
-
-  at(offset: number, length: number): Buffer | undefined {
-    const from = offset - this.#start;
-    return from >= 0 && from + length <= this.#bytes.length
-      ? this.#bytes.subarray(from, from + length)
-      : undefined;
-  }
-
-  async load(offset: number, length: number): Promise<Buffer> {
-    this.#start = offset;
-    this.#bytes = await this.#file.read(offset, Math.min(Math.max(WINDOW, length), this.size - offset));
-    return this.#bytes.subarray(0, length);
-  }
-}
-
-async function window(file: BasisFile): Promise<OldBytes> {
-  return file.size <= limits.MAX_DELTA_FILE ? new Held(await file.read(0, file.size)) : new Windowed(file);
-}
-
-/** The new bytes. */
-class Fresh {
-  readonly #reader: ByteReader;
-  readonly #decoder;
-  #chunk: Buffer = Buffer.alloc(0);
-  #left: number;
-
-  constructor(source: ByteSource, { fresh }: DeltaExtents) {
-    this.#left = fresh.rawLength;
-    this.#decoder = createBrotliDecompress({ chunkSize: PIECE });
-    this.#reader = new ByteReader(fresh.length === 0 ? [] : decoded(source, fresh, this.#decoder));
-  }
-
-  /** `size` bytes that are in memory already, undefined when they are not. */
-  ready(size: number): Buffer | undefined {
-    if (this.#chunk.length < size) return undefined;
-    const out = this.#chunk.subarray(0, size);
-    this.#chunk = this.#chunk.subarray(size);
-    return out;
-  }
-
-  async take(size: number): Promise<Buffer> {
-    const parts: Buffer[] = [];
-    for (let left = size; left > 0;) {
-      if (this.#chunk.length === 0) this.#chunk = await this.#more();
-      const part = this.#chunk.subarray(0, left);
-      this.#chunk = this.#chunk.subarray(part.length);
-      left -= part.length;
-      parts.push(part);
-    }
-    return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-  }
-
-  async *stream(size: number): AsyncGenerator<Buffer> {
-    for (let left = size; left > 0;) {
-      const part = await this.take(Math.min(left, PIECE));
-      left -= part.length;
-      yield part;
-    }
-  }
-
-  async atEnd(): Promise<boolean> {
-    return this.#chunk.length === 0 && this.#left === 0 && (await this.#reader.atEnd());
-  }
-
-  async close(): Promise<void> {
-    this.#decoder.destroy();
-    await this.#reader.close().catch(() => undefined);
-  }
-
-  async #more(): Promise<Buffer> {
-    let chunk: Buffer;
-    try {
-      chunk = await this.#reader.upTo(Math.min(PIECE, this.#left));
-    } catch (cause) {
-      if (cause instanceof Error && cause.name === 'GtpkgError') throw cause;
-      throw deltaMalformed('its new bytes cannot be decompressed', cause);
-    }
-    if (chunk.length === 0) throw deltaMalformed('there are fewer new bytes than are asked for');
-    this.#left -= chunk.length;
-    return chunk;
-  }
-}
-
-async function* decoded(
-  source: ByteSource,
-  { offset, length }: { offset: number; length: number },
-  decoder: ReturnType<typeof createBrotliDecompress>,
-): AsyncGenerator<Buffer> {
-  const feeding = pipeline(Readable.from(source.read(offset, length), { objectMode: false }), decoder);
-  feeding.catch(() => undefined); // shows where the decoder is read
-  for await (const chunk of decoder) yield chunk as Buffer;
-  await feeding;
 }
 
 async function gather(chunks: AsyncIterable<Buffer>, length: number): Promise<Buffer> {

@@ -6,8 +6,6 @@
  * Conffiles are never built upon: the user may have changed them. Memory is bounded by MAX_DELTA_FILE, whatever the size.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { once } from 'node:events';
-import { createBrotliCompress } from 'node:zlib';
 import { collect, hashBlob, writeAtomically, type Repository } from '../git/index.js';
 import {
   GtpkgError,
@@ -21,7 +19,6 @@ import {
 import { openReleases } from './compose.js';
 import { BaseFinder, conffilePaths, type Base } from './delta-bases.js';
 import {
-  DELTA_HEADER_SIZE,
   encodeDeltaHeader,
   MAKE,
   OTHER_BASE,
@@ -31,10 +28,11 @@ import {
 } from './delta-format.js';
 import { gunzip, gunzipExactly } from './delta-gzip.js';
 import { findMoves } from './delta-match.js';
-import { brotliParameters, StreamWriter } from './delta-streams.js';
+import { FreshWriter, pieces, readSpool, shift } from './delta-output.js';
+import { StreamWriter } from './delta-streams.js';
 import { gitSection, readSigned, type SignedRelease } from './image.js';
 import { rootId256 } from './release.js';
-import { Spool, type Spooled } from './spool.js';
+import { Spool } from './spool.js';
 import { treeId256 } from './tree-id.js';
 
 /** Brotli's best takes a second for half a megabyte; past this much that is new, a lesser one does. */
@@ -291,54 +289,6 @@ class DeltaWriter {
   }
 }
 
-/** New bytes, compressed as they come, written behind the header. */
-class FreshWriter {
-  readonly #brotli;
-  readonly #done: Promise<number>;
-  #rawLength = 0;
-
-  constructor(file: FileHandle, quality: number) {
-    this.#brotli = createBrotliCompress(brotliParameters(quality));
-    this.#done = this.#store(file);
-    this.#done.catch(() => undefined);
-  }
-
-  async #store(file: FileHandle): Promise<number> {
-    let length = 0;
-    for await (const chunk of this.#brotli) {
-      const bytes = chunk as Buffer;
-      await file.write(bytes, 0, bytes.length, DELTA_HEADER_SIZE + length);
-      length += bytes.length;
-    }
-    return length;
-  }
-
-  async add(bytes: Buffer): Promise<void> {
-    if (bytes.length === 0) return;
-    this.#rawLength += bytes.length;
-    if (!this.#brotli.write(bytes)) await Promise.race([once(this.#brotli, 'drain'), this.#done]);
-  }
-
-  async end(): Promise<{ length: number; rawLength: number }> {
-    this.#brotli.end();
-    const length = await this.#done;
-    return this.#rawLength === 0 ? { length: 0, rawLength: 0 } : { length, rawLength: this.#rawLength };
-  }
-}
-
-// Moves what stands behind the header farther back, from its end, to make room for the small sections.
-async function shift(file: FileHandle, { length, by }: { length: number; by: number }): Promise<void> {
-  const buffer = Buffer.allocUnsafe(1024 * 1024);
-  for (let end = length; end > 0;) {
-    const size = Math.min(buffer.length, end);
-    end -= size;
-    const { bytesRead } = await file.read(buffer, 0, size, DELTA_HEADER_SIZE + end);
-    if (bytesRead !== size) throw new GtpkgError('IO_ERROR', 'a temporary file was cut short');
-    await file.write(buffer, 0, size, by + end);
-  }
-  await file.truncate(by + length);
-}
-
 async function compressed(parts: readonly Buffer[]): Promise<{ bytes: Buffer; rawLength: number }> {
   const writer = new StreamWriter();
   for (const part of parts) writer.add(part);
@@ -347,30 +297,4 @@ async function compressed(parts: readonly Buffer[]): Promise<{ bytes: Buffer; ra
 
 function filesOf(manifest: Manifest): ManifestEntry[] {
   return manifest.filter((entry) => entry.type === 'f');
-}
-
-async function readSpool(
-  spool: Spool,
-  { kept, start, length }: { kept: Spooled; start: number; length: number },
-): Promise<Buffer> {
-  return collect(spool.read({ ...kept, offset: kept.offset + start, size: length }), length);
-}
-
-/** Cuts chunks into pieces of `size`, the last one shorter. */
-async function* pieces(chunks: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
-  let piece = Buffer.allocUnsafe(size);
-  let filled = 0;
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + size - filled);
-      piece.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      if (filled < size) continue;
-      yield piece;
-      piece = Buffer.allocUnsafe(size);
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield piece.subarray(0, filled);
 }
