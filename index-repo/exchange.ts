@@ -19,6 +19,8 @@ import {
 /** An index core to read. */
 export interface LogReader {
   readonly length: number;
+  /** blocks before this cannot be had, block 0 excepted: a part of a log, as in a bundle */
+  readonly from?: number;
   get(number: number): Promise<Uint8Array>;
 }
 

@@ -72,7 +72,7 @@ export async function planSync(
   let forward: SyncPlan | undefined;
   if (
     position !== undefined &&
-    position.block >= 1 &&
+    position.block >= Math.max(1, log.from ?? 1) &&
     position.block <= block &&
     block - position.block <= MAX_FOLLOWED
   ) {

@@ -156,9 +156,10 @@ async function lookOver(file: FileHandle, path: string, size: number): Promise<F
       if (list === undefined) return stop('it is damaged');
       found.list = list;
     } else if (kind === 'log ') {
-      const key = await readAt(file, offset, 32);
-      if (length > limits.MAX_BUNDLE_LOG || key.length < 32 || found.logs.size >= limits.MAX_BUNDLE_SOURCES)
+      if (length < 32 || length > limits.MAX_BUNDLE_LOG || found.logs.size >= limits.MAX_BUNDLE_SOURCES)
         return stop('it is damaged');
+      const key = await readAt(file, offset, 32);
+      if (key.length < 32) return stop('it ends early');
       const name = encodeCoreKey(key);
       if (found.logs.has(name)) return stop('it is damaged');
       found.logs.set(name, { path, offset, length });

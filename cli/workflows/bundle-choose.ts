@@ -23,6 +23,11 @@ export type BundleChoice =
   | { readonly kind: 'suite'; readonly suite: string }
   | { readonly kind: 'held' };
 
+/** What can be exported from: a source, or an index kept here that is none. */
+export interface OfferedSource extends OpenSource {
+  readonly kept: boolean;
+}
+
 /** A release for the stick. */
 export interface ChosenRelease {
   readonly pin: ReleasePin;
@@ -35,15 +40,15 @@ export interface ChosenRelease {
  */
 export async function withOffers<T>(
   context: Context,
-  work: (sources: readonly OpenSource[]) => Promise<T>,
+  work: (sources: readonly OfferedSource[]) => Promise<T>,
 ): Promise<T> {
   const known = new Set((await listSources(context)).map(({ introduction }) => introduction.indexCore));
   const own = (await listIndexes(context)).filter(({ indexCore }) => !known.has(indexCore));
-  if (own.length === 0) return work(await openSources(context));
+  const sources = (await openSources(context)).map((each) => ({ ...each, kept: false }));
+  if (own.length === 0) return work(sources);
   return withScratch(context, 'bundle', async (directory) => {
     const { compileQuery, headOf, openIndex } = await import('../../index-repo/index.js');
-    const sources = await openSources(context);
-    const mine: OpenSource[] = [];
+    const mine: OfferedSource[] = [];
     try {
       for (const index of own) {
         const path = join(directory, index.name);
@@ -54,7 +59,7 @@ export async function withOffers<T>(
         });
         const taken = sources.some(({ source }) => source.name === index.name);
         const name = taken ? `${index.name} (kept here)` : index.name;
-        mine.push({ source: { ...index, name }, query: QueryFile.open(path) });
+        mine.push({ source: { ...index, name }, query: QueryFile.open(path), kept: true });
       }
       return await work([...sources, ...mine]);
     } finally {

@@ -9,7 +9,13 @@ import type { LivePart } from '../../index-repo/index.js';
 import type { BundleContents, Depot } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import type { Source } from '../places.js';
-import { chooseReleases, withOffers, type BundleChoice, type ChosenRelease } from './bundle-choose.js';
+import {
+  chooseReleases,
+  withOffers,
+  type BundleChoice,
+  type ChosenRelease,
+  type OfferedSource,
+} from './bundle-choose.js';
 import { checkTarget, writeTarget } from './bundle-target.js';
 import type { OpenSource } from './offers.js';
 import { meetPeers, missingBytes } from './releases.js';
@@ -130,7 +136,7 @@ async function choose(
       const names = new Set(taken.map(({ source }) => source.name));
       const used = taken.length === 0 ? sources : sources.filter(({ source }) => names.has(source.name));
       const proven: ProvenIndex[] = [];
-      const moved: OpenSource[] = [];
+      const moved: OfferedSource[] = [];
       for (const each of used) {
         const index = await prove(context, each);
         if (index === undefined) moved.push(each);
@@ -140,7 +146,8 @@ async function choose(
     });
     const [first] = behind;
     if (first === undefined) return { chosen, indexes };
-    if (attempt === ATTEMPTS) throw apart(first.source);
+    const kept = behind.find((each) => each.kept);
+    if (kept !== undefined || attempt === ATTEMPTS) throw apart((kept ?? first).source);
     for (const { source } of behind) await sync(context, source);
   }
 }

@@ -7,6 +7,7 @@
  */
 import { EXIT, GtpkgError, type CoreRef, type Introduction } from '../../model/index.js';
 import type { Bundle, Depot, VerifiedLog } from '../../replication/index.js';
+import type { LogReader } from '../../index-repo/index.js';
 import type { Context } from '../context.js';
 import { removeSource, writeSource, type Source } from '../places.js';
 import { withDraft } from './bundle-draft.js';
@@ -131,7 +132,7 @@ async function judge(job: Job, each: Introduced): Promise<Judged> {
     const log = await bundle.log(key); // before anything is written
     at = await draft(fresh ? await newSource(job, each.given) : each.source);
     const synced = await syncFrom(context, at, {
-      log: { length: log.length, get: async (number) => log.block(number) },
+      log: readerOf(log),
       fetchCore: (ref) => fromStick(job, ref),
     });
     if (synced.stale) throw await older(log, synced);
@@ -159,6 +160,11 @@ async function newSource({ context, options }: Job, introduction: Introduction):
   return options.dryRun ? { name, introduction, directory: '' } : writeSource(context, name, introduction);
 }
 
+function readerOf(log: VerifiedLog): LogReader {
+  const [, from = 1] = log.blocks;
+  return { length: log.length, from, get: async (number) => log.block(number) };
+}
+
 async function fromStick({ bundle, depot }: Job, ref: CoreRef): Promise<Uint8Array> {
   const [held] = await depot.held([ref]);
   return held === ref.byteLength ? coreBytes(depot, ref) : bundle.bytes(ref);
@@ -167,7 +173,7 @@ async function fromStick({ bundle, depot }: Job, ref: CoreRef): Promise<Uint8Arr
 // What a peer needs to begin with this index; what is not on the stick can still come from elsewhere.
 async function keepIndex({ bundle, depot }: Job, log: VerifiedLog): Promise<boolean> {
   const { livePart } = await import('../../index-repo/index.js');
-  const live = await livePart({ length: log.length, get: async (number) => log.block(number) });
+  const live = await livePart(readerOf(log));
   const cores = live?.cores ?? [];
   for (const ref of cores) {
     const part = bundle.cores.get(ref.key);
@@ -180,7 +186,7 @@ async function keepIndex({ bundle, depot }: Job, log: VerifiedLog): Promise<bool
 
 async function older(log: VerifiedLog, { update }: Synced): Promise<GtpkgError> {
   const { livePart } = await import('../../index-repo/index.js');
-  const live = await livePart({ length: log.length, get: async (number) => log.block(number) });
+  const live = await livePart(readerOf(log));
   return new GtpkgError(
     'INDEX_ROLLBACK',
     `the bundle has ${update.name} at sequence ${live?.sequence}, older than ${update.sequence} that is known`,
