@@ -100,6 +100,8 @@ export const TIMEOUT = {
   silence: 5_000,
   /** no interface but loopback: it may just be coming up */
   noNetwork: 1_000,
+  /** a TCP connection to one peer, until both ends have proven their keys */
+  handshake: 5_000,
   /** answer of a local daemon */
   socket: 5_000,
   /** waiting for another process to release a lock before saying busy */
@@ -131,6 +133,11 @@ export const LAN_MESSAGES_FROM_ONE = { burst: 20, every: 500 } as const;
 /** Answers sent, and nodes never heard of before that are dialled: a room full of machines fits, a flood does not. */
 export const LAN_REPLIES = { burst: 40, every: 100 } as const;
 export const LAN_NEWCOMERS = { burst: 32, every: 1000 } as const;
+/** TCP connections whose other end has not yet proven its key, all together and from one address (loopback is exempt). */
+export const MAX_HANDSHAKES = 64;
+export const MAX_HANDSHAKES_PER_HOST = 8;
+/** Peers found on the DHT or told by others that are dialled or may be again; the user's own come on top. */
+export const MAX_CANDIDATES = 1024;
 /** A connection that replicates nothing for this long may make room; after the longer time it is closed anyway. */
 export const IDLE_CONNECTION = { crowded: 30_000, ever: 10 * 60_000 } as const;
 /** Cores that peers may have us hold open at once, all together and over one connection; idle ones are closed. */

@@ -1,13 +1,16 @@
 /**
  * Addresses to listen on: resolved, and tried before a DHT node is made there (one that cannot bind leaves timers behind).
- * UDP over IPv4, as hyperdht does it.
+ * UDP and TCP over IPv4.
  */
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
+import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { formatAddress, GtpkgError, systemCode, type Address } from '../model/index.js';
 
 const ANY = '0.0.0.0';
+/** Ports looked at until one is free for both UDP and TCP. */
+const TRIES = 8;
 
 /** True for addresses that never leave the machine. */
 export function isLoopback(host: string): boolean {
@@ -45,18 +48,37 @@ export async function bindable(address: Address): Promise<Address> {
       hint: 'Give an address of this machine.',
     });
   }
+  for (let tries = 1; ; tries++) {
+    try {
+      const port = await bindUdp(found.address, address.port);
+      // a free port is wanted for TCP too; one that was named is tried by whoever listens there
+      if (address.port !== 0 || tries === TRIES || (await freeTcp(found.address, port)))
+        return { host: found.address, port };
+    } catch (cause) {
+      throw bindFailure(address, cause);
+    }
+  }
+}
+
+async function bindUdp(host: string, port: number): Promise<number> {
   const socket = createSocket('udp4');
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
-      socket.bind({ address: found.address, port: address.port, exclusive: true }, resolve);
+      socket.bind({ address: host, port, exclusive: true }, resolve);
     });
-    return { host: found.address, port: socket.address().port };
-  } catch (cause) {
-    throw bindFailure(address, cause);
+    return socket.address().port;
   } finally {
     socket.close();
   }
+}
+
+function freeTcp(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
 }
 
 /** What others dial when we listen on `host`: itself, or the machine's first address in a network for 0.0.0.0. */
@@ -69,7 +91,7 @@ export function reachableHost(host: string): string {
   return '127.0.0.1';
 }
 
-/** What binding a UDP socket threw. */
+/** What binding a socket threw. */
 export function bindFailure(address: Address, cause: unknown): GtpkgError {
   const where = formatAddress(address);
   if (systemCode(cause) === 'EADDRINUSE') {

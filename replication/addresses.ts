@@ -1,5 +1,5 @@
 /**
- * Where peers are dialled: hyperswarm knows them by key only. Of each a few addresses, the one that was named first.
+ * Where peers are dialled: of each a few addresses, the one that was named first.
  */
 import { decodeCoreKey, type Address, type CoreKey } from '../model/index.js';
 

@@ -247,6 +247,11 @@ export interface OpenOptions {
   readonly listen?: Address | undefined;
   /** announce and accept connections, not only make them */
   readonly server?: boolean;
+  /** bytes per second over all connections together; absent: as fast as it goes */
+  readonly upRate?: number | undefined;
+  readonly downRate?: number | undefined;
+  /** connections at once; MAX_CONNECTIONS when absent */
+  readonly maxConnections?: number | undefined;
   /** milliseconds without progress before a wait ends; TIMEOUT.idle when absent */
   readonly timeout?: number | undefined;
   /** `own`: do not use a daemon; for the daemon itself */

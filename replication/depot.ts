@@ -321,7 +321,7 @@ export class LocalDepot implements Depot {
   #net(): Promise<Swarm> {
     if (this.#stop.signal.aborted) return Promise.reject(aborted(this.#stop.signal));
     if (this.#network === undefined) {
-      const { bootstrap, listen } = this.#options;
+      const { bootstrap, listen, upRate, downRate, maxConnections } = this.#options;
       this.#network = Swarm.start({
         store: this.#store,
         keyPair: this.#keyPair,
@@ -330,6 +330,9 @@ export class LocalDepot implements Depot {
         listen,
         server: this.#serves,
         lan: this.#options.lan === true,
+        upRate,
+        downRate,
+        maxConnections,
       });
       this.#network.then(
         (swarm) => {

@@ -65,8 +65,12 @@ declare module 'hypercore' {
     readonly remotePublicKey: Buffer;
     readonly isInitiator: boolean;
     readonly userData: Muxer;
+    /** settles when the other end has proven its key, or never will */
+    readonly opened: Promise<boolean>;
+    /** a UDX stream (remoteHost, rtt) or a TCP socket (remoteAddress) */
     readonly rawStream: {
       readonly remoteHost?: string;
+      readonly remoteAddress?: string;
       readonly remotePort?: number;
       readonly rtt?: number;
     } | null;
@@ -75,6 +79,9 @@ declare module 'hypercore' {
     readonly destroyed: boolean;
     readonly destroying: boolean;
     destroy(error?: Error): void;
+    /** ends it after that many milliseconds of silence */
+    setTimeout(milliseconds: number): void;
+    sendKeepAlive(): void;
   }
   /** One connection's view of one core. */
   export interface CorePeer {
@@ -244,6 +251,31 @@ declare module 'corestore' {
   }
 }
 
+declare module '@hyperswarm/secret-stream' {
+  import type { Connection, KeyPair } from 'hypercore';
+
+  export interface SecretStreamOptions {
+    readonly keyPair?: KeyPair;
+    readonly publicKey?: Buffer;
+    readonly remotePublicKey?: Buffer;
+    readonly keepAlive?: number;
+    readonly autoStart?: boolean;
+  }
+  interface SecretStream extends Connection {
+    start(raw: unknown, options: SecretStreamOptions): void;
+    /** the stream below, which may be replaced only before _open runs */
+    _rawStream: unknown;
+    _open(done: (error: Error | null) => void): void;
+    _read(done: (error: null) => void): void;
+  }
+  const NoiseSecretStream: new (
+    isInitiator: boolean,
+    raw: unknown,
+    options: SecretStreamOptions,
+  ) => SecretStream;
+  export default NoiseSecretStream;
+}
+
 declare module 'protomux' {
   import type { Connection, Muxer } from 'hypercore';
 
@@ -267,15 +299,18 @@ declare module 'hypercore-crypto' {
 
 declare module 'hyperdht' {
   import type { EventEmitter } from 'node:events';
+  import type { SecretStreamOptions } from '@hyperswarm/secret-stream';
   import type { Connection, KeyPair } from 'hypercore';
 
   export interface Endpoint {
     readonly host: string;
     readonly port: number;
   }
+  type CreateSecretStream = (isInitiator: boolean, raw: never, options: SecretStreamOptions) => Connection;
   export interface ConnectOptions {
     readonly keyPair?: KeyPair;
     readonly relayAddresses?: readonly Endpoint[] | null;
+    readonly createSecretStream?: CreateSecretStream;
   }
   export interface DHTOptions {
     readonly bootstrap?: readonly Endpoint[];
@@ -286,6 +321,19 @@ declare module 'hyperdht' {
     readonly firewalled?: boolean;
     readonly ephemeral?: boolean;
     readonly keyPair?: KeyPair;
+  }
+  /** A walk through the DHT; ends by itself. */
+  export interface Query extends AsyncIterable<{
+    readonly peers: readonly { readonly publicKey: Buffer; readonly relayAddresses: readonly Endpoint[] }[];
+  }> {
+    readonly closestNodes: readonly unknown[];
+    finished(): Promise<void>;
+    destroy(): void;
+  }
+  export interface Server {
+    readonly relayAddresses: readonly Endpoint[];
+    listen(keyPair: KeyPair): Promise<void>;
+    close(): Promise<void>;
   }
   export default class HyperDHT extends EventEmitter {
     constructor(options: DHTOptions);
@@ -300,41 +348,24 @@ declare module 'hyperdht' {
     address(): Endpoint | null;
     localAddress(): Endpoint | null;
     connect(publicKey: Uint8Array, options?: ConnectOptions): Connection;
+    createServer(
+      options: { firewall?: (remotePublicKey: Buffer) => boolean; createSecretStream?: CreateSecretStream },
+      onconnection: (connection: Connection) => void,
+    ): Server;
+    lookup(topic: Uint8Array, options?: object): Query;
+    /** `clear`: older announcements of the same key are taken back first */
+    announce(
+      topic: Uint8Array,
+      keyPair: KeyPair,
+      relays: readonly Endpoint[],
+      options?: { clear?: boolean; closestNodes?: readonly unknown[] | null },
+    ): Query;
+    unannounce(
+      topic: Uint8Array,
+      keyPair: KeyPair,
+      options?: { closestNodes?: readonly unknown[]; onlyClosestNodes?: boolean; force?: boolean },
+    ): Promise<void>;
     destroy(options?: { force?: boolean }): Promise<void>;
-  }
-}
-
-declare module 'hyperswarm' {
-  import type { EventEmitter } from 'node:events';
-  import type { Connection, KeyPair } from 'hypercore';
-  import type HyperDHT from 'hyperdht';
-
-  export interface Discovery {
-    flushed(): Promise<boolean>;
-    refresh(options?: { server?: boolean; client?: boolean }): Promise<void>;
-    destroy(): Promise<void>;
-  }
-  export default class Hyperswarm extends EventEmitter {
-    constructor(options: {
-      dht: HyperDHT;
-      keyPair: KeyPair;
-      maxPeers?: number;
-      maxParallel?: number;
-      backoffs?: readonly [number, number, number, number];
-      jitter?: number;
-      firewall?: (remotePublicKey: Buffer) => boolean;
-    });
-    maxPeers: number;
-    readonly dht: HyperDHT;
-    readonly connecting: number;
-    readonly explicitPeers: ReadonlySet<unknown>;
-    readonly peers: ReadonlyMap<string, { ban(banned: boolean): void }>;
-    join(topic: Uint8Array, options: { server: boolean; client: boolean }): Discovery;
-    joinPeer(publicKey: Uint8Array): void;
-    leavePeer(publicKey: Uint8Array): void;
-    listen(): Promise<unknown>;
-    destroy(options?: { force?: boolean }): Promise<void>;
-    on(event: 'connection', listener: (connection: Connection) => void): this;
-    on(event: 'update', listener: () => void): this;
+    on(event: 'network-change' | 'network-update', listener: () => void): this;
   }
 }

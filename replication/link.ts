@@ -14,6 +14,9 @@ export interface Link {
   readonly key: CoreKey;
   readonly connection: Connection;
   readonly address: Address | undefined;
+  readonly transport: 'tcp' | 'udx';
+  /** in `performance.now()` milliseconds */
+  readonly since: number;
   /** when it last had a core open, in `performance.now()` milliseconds */
   busy: number;
   /** the control channel; absent when the connection died at once */
@@ -33,6 +36,7 @@ export function channels(connection: Connection): number {
 
 /** Where the other end is, as this end sees it. */
 export function endpoint(connection: Connection): Address | undefined {
-  const { remoteHost: host, remotePort: port } = connection.rawStream ?? {};
+  const { remoteHost, remoteAddress, remotePort: port } = connection.rawStream ?? {};
+  const host = remoteHost ?? remoteAddress;
   return host === undefined || port === undefined || port === 0 ? undefined : { host, port };
 }

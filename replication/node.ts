@@ -14,10 +14,10 @@ export interface NodeOptions {
   readonly listen: Address | undefined;
 }
 
-/** Binds and returns, and says whether only this machine can reach it; waits for no other node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
+/** Binds and returns, and says to which address; waits for no other node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
 export async function startNode(
   options: NodeOptions,
-): Promise<{ dht: HyperDHT; listening: Address | undefined; loopback: boolean }> {
+): Promise<{ dht: HyperDHT; bound: string; listening: Address | undefined }> {
   const { bootstrap, listen, keyPair } = options;
   const local =
     bootstrap !== undefined && bootstrap.length > 0 && bootstrap.every((node) => isLoopback(node.host));
@@ -41,5 +41,5 @@ export async function startNode(
     throw bindFailure(bound, cause);
   }
   const listening = listen === undefined ? undefined : { host: reachableHost(bound.host), port: bound.port };
-  return { dht, listening, loopback: isLoopback(bound.host) };
+  return { dht, bound: bound.host, listening };
 }

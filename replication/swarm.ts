@@ -1,15 +1,16 @@
 /**
- * Connections to peers: found on the DHT under the topics of index cores, or dialled at known addresses without it.
+ * Connections to peers: found on the DHT under the topics of index cores, told by other peers, or dialled at known addresses without
+ * any DHT. Over TCP where the other end can be reached that way, over UDX everywhere else; IPv4.
  *
- * Every connection replicates the whole store: what either side holds is served on demand. Connections are counted and
- * capped, a peer that sent MAX_BAD_BLOCKS corrupt blocks is cut off and refused, and nothing here waits without an end.
- * UDP over IPv4, as hyperdht does it; both ends are authenticated and encrypted by Noise under the transport keys.
+ * Every connection replicates the whole store: what either side holds is served on demand. There is one connection to a
+ * peer, and both ends agree which. Connections are counted and capped, a peer that sent MAX_BAD_BLOCKS corrupt blocks is cut off and refused, and
+ * nothing here waits without an end. Both ends are authenticated and encrypted by Noise under the transport keys.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Corestore from 'corestore';
 import type { Connection } from 'hypercore';
 import type HyperDHT from 'hyperdht';
-import Hyperswarm, { type Discovery } from 'hyperswarm';
+import type { Server } from 'hyperdht';
 import {
   decodeCoreKey,
   encodeCoreKey,
@@ -19,19 +20,21 @@ import {
   type PeerAddress,
 } from '../model/index.js';
 import { isLoopback } from './address.js';
-import { Addresses, sameAddress } from './addresses.js';
+import { Dialler } from './dialler.js';
 import { Exchange } from './exchange.js';
-import { hello, VERSION } from './hello.js';
+import { hello, VERSION, type Hello } from './hello.js';
 import { Lan } from './lan.js';
+import { Limiter } from './limiter.js';
 import { channels, CORE_PROTOCOL, endpoint, type Link } from './link.js';
 import { networks } from './networks.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
+import { secureStreams, type Secure } from './secure.js';
 import { discoveryKeyOf } from './store.js';
 import { Talks } from './talk.js';
+import { answersTcp, dialTcp, TcpServer } from './tcp.js';
+import { Topic } from './topics.js';
 
-/** Retries of a named peer that does not answer: soon, then rarely. */
-const BACKOFFS = [1000, 2000, 4000, 10 * 60_000] as const;
 const HOUSEKEEPING = 10_000;
 /** Looking again while nobody has what is wanted. */
 const SEEK = 1500;
@@ -39,14 +42,24 @@ const SEEK = 1500;
 const ANNOUNCE = 3000;
 /** Leaving the DHT politely may take long when it is not there; then we just go. */
 const FAREWELL = 1500;
+/** Two dials of both ends meet within this time; a later one means that the other end has lost the connection. */
+const SETTLED = 10_000;
+/** Who accepted a UDX connection leaves the first try of TCP to the other end. */
+const PATIENCE = 3000;
 
 export interface SwarmOptions extends NodeOptions {
   readonly store: Corestore;
   readonly book: PeerBook;
-  /** announce topics and accept connections */
+  /** announce topics from the start, and be remembered by others */
   readonly server: boolean;
   /** look for peers on the local network */
-  readonly lan: boolean;
+  readonly lan?: boolean;
+  /** bytes per second over all connections; absent: as fast as it goes */
+  readonly upRate?: number | undefined;
+  readonly downRate?: number | undefined;
+  readonly maxConnections?: number | undefined;
+  /** false: takes no TCP connections, as behind a firewall; TCP is dialled all the same */
+  readonly tcp?: boolean;
 }
 
 export class Swarm {
@@ -57,19 +70,25 @@ export class Swarm {
   onlink: (link: Link) => void = () => undefined;
   readonly #options: SwarmOptions;
   readonly #dht: HyperDHT;
-  readonly #swarm: Hyperswarm;
-  readonly #listening: Address | undefined;
+  readonly #secure: Secure;
+  readonly #server: Server;
+  readonly #dialler: Dialler;
   readonly #loopback: boolean;
-  readonly #topics = new Map<CoreKey, Discovery>();
-  readonly #addresses = new Addresses();
   #lan: Lan | undefined;
   readonly #exchange: Exchange;
+  readonly #listening: Address | undefined;
+  readonly #topics = new Map<CoreKey, Topic>();
   readonly #bad = new Map<CoreKey, number>();
   readonly #counted = new WeakSet<object>();
   readonly #housekeeping: NodeJS.Timeout;
+  readonly #maxConnections: number;
+  #tcp: TcpServer | undefined;
+  #serving: boolean;
+  #served: Promise<Server> | undefined;
   #gone = { bytesIn: 0, bytesOut: 0 };
   #closing = false;
   #sought = performance.now();
+  #probes = 0;
   /** connections made since the start */
   connected = 0;
   /** when the last connection was lost, or the swarm started */
@@ -77,60 +96,80 @@ export class Swarm {
 
   private constructor(
     options: SwarmOptions,
-    { dht, listening, loopback }: Awaited<ReturnType<typeof startNode>>,
+    { dht, listening, bound }: Awaited<ReturnType<typeof startNode>>,
   ) {
     this.#options = options;
     this.#dht = dht;
     this.#listening = listening;
-    this.#loopback = loopback;
-    // hyperswarm knows peers by key only; addresses that we know ride along here
-    const connect = dht.connect.bind(dht);
-    dht.connect = (publicKey, given) => {
-      const relayAddresses = [...this.#addresses.of(publicKey), ...(given?.relayAddresses ?? [])];
-      return connect(publicKey, { ...given, relayAddresses });
-    };
-    this.#swarm = new Hyperswarm({
+    this.#loopback = isLoopback(bound);
+    this.#serving = options.server;
+    this.#maxConnections = options.maxConnections ?? limits.MAX_CONNECTIONS;
+    const limiter = (rate: number | undefined): Limiter | undefined =>
+      rate === undefined ? undefined : new Limiter(rate);
+    this.#secure = secureStreams({ up: limiter(options.upRate), down: limiter(options.downRate) });
+    const { book, keyPair } = options;
+    const secure = this.#secure;
+    this.#server = dht.createServer(
+      { firewall: (publicKey) => book.isRefused(encodeCoreKey(publicKey)), createSecretStream: secure },
+      (connection) => this.#accept(connection),
+    );
+    this.#dialler = new Dialler({
       dht,
-      keyPair: options.keyPair,
-      maxPeers: limits.MAX_CONNECTIONS,
-      maxParallel: limits.MAX_DIALS,
-      backoffs: BACKOFFS,
-      jitter: 250,
-      firewall: (publicKey) => options.book.isRefused(encodeCoreKey(publicKey)),
+      keyPair,
+      secure,
+      skips: (key) => this.links.has(key) || book.isRefused(key),
+      full: () => this.links.size >= (3 / 4) * this.#maxConnections,
+      connected: (connection, dialled) => this.#accept(connection, dialled),
     });
-    this.talks.on(hello, (link, said) => (link.hello = said));
+    this.talks.on(hello, (link, said) => this.#greeted(link, said));
     this.#exchange = new Exchange({
       talks: this.talks,
       links: this.links,
       topics: () => [...this.#topics.keys()].map((key) => discoveryKeyOf(decodeCoreKey(key)).toString('hex')),
       found: (peer) => this.dial(peer, { met: true }),
     });
-    this.#swarm.on('connection', (connection) => this.#accept(connection));
+    dht.on('network-change', () => {
+      for (const { connection } of this.links.values()) connection.sendKeepAlive(); // which of them are dead?
+      for (const topic of this.#topics.values()) void topic.refresh();
+    });
     this.#housekeeping = setInterval(() => this.#sweep(), HOUSEKEEPING).unref();
   }
 
   /** Does not wait for any peer or DHT node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
   static async start(options: SwarmOptions): Promise<Swarm> {
     const node = await startNode(options);
+    const { dht, bound, listening } = node;
     const swarm = new Swarm(options, node);
-    const { dht, loopback } = node;
+    try {
+      if (options.tcp !== false) await swarm.#listen({ host: bound, port: listening?.port ?? 0 });
+    } catch (cause) {
+      await swarm.close();
+      throw cause;
+    }
     if (options.lan) {
       swarm.#lan = await Lan.start({
         publicKey: options.keyPair.publicKey,
-        loopback,
-        serves: () => (options.server ? { udp: dht.localAddress()?.port ?? 0, tcp: 0 } : undefined),
+        loopback: isLoopback(bound),
+        serves: () =>
+          options.server ? { udp: dht.localAddress()?.port ?? 0, tcp: swarm.#tcp?.port ?? 0 } : undefined,
         secrets: () => swarm.topics.map(decodeCoreKey),
-        found: (peer) => {
-          if (!options.book.isRefused(peer.key)) swarm.dial(peer, { met: true });
+        found: (peer, tcp) => {
+          if (options.book.isRefused(peer.key)) return;
+          swarm.dial(peer, { met: true });
+          if (tcp !== 0 && tcp !== peer.port) swarm.dial({ ...peer, port: tcp }, { met: true });
         },
         displaced: (key) => {
           if (!swarm.links.has(key) && options.book.get(key) === undefined) swarm.forget(key);
         },
       });
     }
-    if (options.server) swarm.#swarm.listen().catch(() => undefined); // goes on trying by itself
+    if (options.server) swarm.#serve().catch(() => undefined); // tried again when a topic is announced
     for (const peer of options.book.dialable()) swarm.dial(peer);
     return swarm;
+  }
+
+  get publicKey(): Buffer {
+    return this.#options.keyPair.publicKey;
   }
 
   /** Where this node accepts direct dials; absent unless asked for with `listen`. */
@@ -148,13 +187,13 @@ export class Swarm {
   /** False when nobody could be reached whatever is tried: no interface, and no address on this machine. */
   get hasNetwork(): boolean {
     return (
-      this.#loopback || networks(false).length > 0 || this.#addresses.some(({ host }) => isLoopback(host))
+      this.#loopback || networks(false).length > 0 || this.#dialler.knows(({ host }) => isLoopback(host))
     );
   }
 
   /** Peers known by address. */
   get known(): number {
-    return this.#addresses.size;
+    return this.#dialler.known;
   }
 
   /** Addresses of this machine on whose networks peers are looked for without a DHT. */
@@ -168,7 +207,7 @@ export class Swarm {
 
   /** Dials now under way. */
   get connecting(): number {
-    return this.#swarm.connecting;
+    return this.#dialler.connecting;
   }
 
   /** All bytes on the wire since the start, overhead included. */
@@ -186,35 +225,34 @@ export class Swarm {
    * @param options.met - the address was heard, not named: it is tried beside those that are known, and displaces none that was named
    */
   dial(peer: PeerAddress, options: { readonly met?: boolean } = {}): void {
-    if (this.#closing || peer.key === encodeCoreKey(this.#options.keyPair.publicKey)) return;
-    const publicKey = decodeCoreKey(peer.key);
-    const id = publicKey.toString('hex');
-    this.#addresses.add(peer.key, peer, options.met === true);
-    this.#swarm.peers.get(id)?.ban(false);
-    if (this.links.has(peer.key)) return;
-    this.#swarm.leavePeer(publicKey);
-    this.#swarm.joinPeer(publicKey);
-    // hyperswarm divides maxPeers by up to four once peers are named
-    const named = this.#swarm.explicitPeers.size;
-    this.#swarm.maxPeers = limits.MAX_CONNECTIONS * (named === 0 ? 1 : Math.min(4, 1 + Math.ceil(named / 2)));
+    if (!this.#closing) this.#dialler.add(peer.key, { address: peer, met: options.met === true });
   }
 
   forget(key: CoreKey): void {
-    const publicKey = decodeCoreKey(key);
-    this.#addresses.delete(key);
-    this.#swarm.leavePeer(publicKey);
+    this.#dialler.forget(key);
     this.links.get(key)?.connection.destroy();
   }
 
   /** Looks for peers under an index core's topic; announces there when serving. Returns at once. */
   join(key: CoreKey): void {
     if (this.#closing || this.#topics.has(key)) return;
-    this.#topics.set(
-      key,
-      this.#swarm.join(discoveryKeyOf(decodeCoreKey(key)), { server: this.#options.server, client: true }),
-    );
+    const context = {
+      dht: this.#dht,
+      keyPair: this.#options.keyPair,
+      server: () => this.#serve(),
+      found: (publicKey: Buffer, relays: readonly Address[]) =>
+        this.#dialler.add(encodeCoreKey(publicKey), { relays, met: true }),
+    };
+    this.#topics.set(key, new Topic(context, discoveryKeyOf(decodeCoreKey(key)), this.#serving));
     this.#exchange.changed();
     this.#lan?.ask();
+  }
+
+  /** Announces its topics from now on, so that others find this node while it is there. */
+  serve(): void {
+    if (this.#serving || this.#closing || this.dht === 'none') return;
+    this.#serving = true;
+    for (const topic of this.#topics.values()) topic.announce();
   }
 
   /**
@@ -226,16 +264,17 @@ export class Swarm {
     const now = performance.now();
     if (this.#closing || now - this.#sought < SEEK) return;
     this.#sought = now;
-    const { server } = this.#options;
-    for (const topic of this.#topics.values()) topic.refresh({ server, client: true }).catch(() => undefined);
-    if (this.links.size === 0)
-      for (const peer of this.#options.book.dialable()) this.dial(peer, { met: true });
+    for (const topic of this.#topics.values()) void topic.refresh();
+    if (this.links.size === 0) {
+      for (const peer of this.#options.book.dialable())
+        this.#dialler.add(peer.key, { address: peer, met: true, now: true });
+    }
     this.#lan?.ask();
   }
 
   /** Resolves once the DHT has stored what is announced, or after ANNOUNCE milliseconds. */
   async announced(): Promise<void> {
-    const stored = Promise.allSettled([...this.#topics.values()].map((topic) => topic.flushed()));
+    const stored = Promise.all([...this.#topics.values()].map((topic) => topic.settled()));
     const timer = new AbortController();
     await Promise.race([stored, sleep(ANNOUNCE, undefined, { signal: timer.signal }).catch(() => undefined)]);
     timer.abort();
@@ -286,7 +325,11 @@ export class Swarm {
     clearInterval(this.#housekeeping);
     this.#exchange.close();
     await this.#lan?.close();
-    const polite = this.#swarm.destroy().catch(() => undefined);
+    this.#dialler.close();
+    this.#tcp?.close();
+    const polite = Promise.allSettled([...this.#topics.values()].map((topic) => topic.close())).then(() =>
+      this.#server.close().catch(() => undefined),
+    );
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>(
       (resolve) => (timer = setTimeout(resolve, this.#options.server ? FAREWELL : FAREWELL / 3)),
@@ -297,39 +340,122 @@ export class Swarm {
     for (const { connection } of this.links.values()) connection.destroy();
   }
 
-  #accept(connection: Connection): void {
+  async #listen(address: Address): Promise<void> {
+    const options = { keyPair: this.#options.keyPair, secure: this.#secure };
+    this.#tcp = await TcpServer.listen(address, options, (connection) => this.#accept(connection));
+  }
+
+  /** The node's server on the DHT; a try that failed is repeated by the next caller. */
+  #serve(): Promise<Server> {
+    this.#served ??= this.#server.listen(this.#options.keyPair).then(
+      () => this.#server,
+      (cause: unknown) => {
+        this.#served = undefined;
+        throw cause;
+      },
+    );
+    return this.#served;
+  }
+
+  /** @param dialled - the address that we dialled, when it was us and an address */
+  #accept(connection: Connection, dialled?: Address): void {
     connection.on('error', () => undefined); // its close says enough
+    const { keyPair, book } = this.#options;
     const key = encodeCoreKey(connection.remotePublicKey);
     const address = endpoint(connection);
-    if (this.#closing || !this.#roomFor(address)) {
+    const old = this.links.get(key);
+    const transport = connection.rawStream?.remoteHost === undefined ? 'tcp' : 'udx';
+    const link: Link = {
+      key,
+      connection,
+      address,
+      transport,
+      since: performance.now(),
+      busy: performance.now(),
+    };
+    const welcome =
+      !this.#closing &&
+      !book.isRefused(key) &&
+      !connection.remotePublicKey.equals(keyPair.publicKey) &&
+      (old === undefined ? this.#roomFor(address) : this.#replaces(link, old));
+    if (!welcome) {
       connection.destroy();
       return;
     }
-    const link: Link = { key, connection, address, busy: performance.now() };
     this.links.set(key, link);
     this.connected++;
     connection.on('close', () => {
       this.#gone.bytesIn += connection.rawBytesRead;
       this.#gone.bytesOut += connection.rawBytesWritten;
-      if (this.links.get(key) === link) this.links.delete(key);
+      if (this.links.get(key) === link) {
+        this.links.delete(key);
+        this.#dialler.lost(key, performance.now() - link.since);
+      }
       if (this.links.size === 0) this.alone = performance.now();
     });
-    if (connection.isInitiator && address !== undefined) {
-      const known = this.#addresses.of(connection.remotePublicKey);
-      const dialled = known.find((each) => sameAddress(each, address)) ?? known[0];
-      link.reach = dialled;
-      this.#options.book.seen({ key, ...(dialled ?? address) });
-    }
-    this.#serve(connection);
+    old?.connection.destroy();
+    link.reach = dialled ?? (old?.address?.host === address?.host ? old?.reach : undefined);
+    this.#replicate(connection);
     link.talk = this.talks.open(link);
-    link.talk?.say(hello, { version: VERSION, port: this.#listening?.port ?? 0 });
+    link.talk?.say(hello, { version: VERSION, stays: this.#options.server, port: this.#tcp?.port ?? 0 });
     this.#exchange.greet(link);
     this.onlink(link);
-    if (link.reach !== undefined) this.#exchange.changed();
+  }
+
+  /**
+   * Which of two connections to one peer stays; both ends decide alike: TCP before UDX, a later dial of the same side
+   * before its earlier one, else the one that the larger key dialled.
+   */
+  #replaces(link: Link, old: Link): boolean {
+    if (link.since - old.since > SETTLED) return true;
+    if (link.transport !== old.transport) return link.transport === 'tcp';
+    if (link.connection.isInitiator === old.connection.isInitiator) return true;
+    const larger = this.#options.keyPair.publicKey.compare(link.connection.remotePublicKey) > 0;
+    return link.connection.isInitiator === larger;
+  }
+
+  /** A peer said where it takes TCP connections: they are faster, and others may be told of an address that answers. */
+  #greeted(link: Link, said: Hello): void {
+    link.hello = said;
+    const { address, transport } = link;
+    if (address === undefined || said.port === 0) this.#reached(link, link.reach);
+    else if (link.reach !== undefined && transport === 'tcp') this.#reached(link, link.reach);
+    else {
+      const at = { host: address.host, port: said.port };
+      const wait = transport === 'udx' && !link.connection.isInitiator ? PATIENCE : 0;
+      setTimeout(() => void this.#probe(link, at), wait).unref();
+    }
+  }
+
+  async #probe(link: Link, at: Address): Promise<void> {
+    if (this.#closing || this.links.get(link.key) !== link || this.#probes >= limits.MAX_DIALS) return;
+    this.#probes++;
+    try {
+      if (link.transport === 'tcp') {
+        this.#reached(link, (await answersTcp(at)) ? at : undefined);
+        return;
+      }
+      const { keyPair } = this.#options;
+      const signal = AbortSignal.timeout(limits.TIMEOUT.handshake);
+      const { remotePublicKey } = link.connection;
+      const faster = await dialTcp(at, remotePublicKey, { keyPair, secure: this.#secure, signal });
+      if (faster === undefined) this.#reached(link, link.reach);
+      else this.#accept(faster, at);
+    } finally {
+      this.#probes--;
+    }
+  }
+
+  #reached(link: Link, at: Address | undefined): void {
+    link.reach = at;
+    const known = at ?? (link.connection.isInitiator ? link.address : undefined);
+    if (link.hello?.stays === true && known !== undefined)
+      this.#options.book.seen({ key: link.key, ...known });
+    if (at !== undefined) this.#exchange.changed();
   }
 
   /** Replicates the store, opening cores on demand, but no more of them than the bounds allow. */
-  #serve(connection: Connection): void {
+  #replicate(connection: Connection): void {
     const { store } = this.#options;
     store.replicate(connection);
     const muxer = connection.userData;
@@ -346,15 +472,15 @@ export class Swarm {
       for (const link of this.links.values()) if (link.address?.host === address.host) same++;
       if (same >= limits.MAX_CONNECTIONS_PER_HOST) return false;
     }
-    if (this.links.size < limits.MAX_CONNECTIONS) return true;
+    if (this.links.size < this.#maxConnections) return true;
     this.#sweep();
-    return this.links.size < limits.MAX_CONNECTIONS;
+    return this.links.size < this.#maxConnections;
   }
 
   /** Closes connections that replicate nothing: soon when it is crowded, after some minutes anyway. */
   #sweep(): void {
     const now = performance.now();
-    const crowded = this.links.size > limits.MAX_CONNECTIONS / 2;
+    const crowded = this.links.size > this.#maxConnections / 2;
     for (const link of this.links.values()) {
       if (channels(link.connection) > 0) link.busy = now;
       const idle = now - link.busy;

@@ -112,7 +112,7 @@ describe('holdings', () => {
         })),
       });
       channel?.open();
-      channel?.messages[hello.id]?.send(hello.encode({ version: 1, port: 0 }));
+      channel?.messages[hello.id]?.send(hello.encode({ version: 1, stays: false, port: 0 }));
       for (let message = 0; message < 34; message++) {
         const numbers = Array.from({ length: 4096 }, (_, i) => message * 4096 + i);
         channel?.messages[holdsNews.id]?.send(holdsNews.encode({ held: true, numbers }));

@@ -47,7 +47,7 @@ async function cutOff(name: string, say: (channel: Channel) => void): Promise<vo
   await depot.close();
 }
 
-const greeting = hello.encode({ version: 1, port: 0 });
+const greeting = hello.encode({ version: 1, stays: false, port: 0 });
 
 describe('the control channel', () => {
   before(async () => (world = await World.create()));
@@ -57,14 +57,15 @@ describe('the control channel', () => {
     const list = [{ key: encodeCoreKey(randomBytes(32)), host: '192.0.2.7', port: 49737 }];
     assert.deepEqual(peers.decode(Buffer.from(peers.encode(list))), list);
     assert.deepEqual(join.decode(Buffer.from(join.encode([topic]))), [topic]);
-    assert.deepEqual(hello.decode(Buffer.from(hello.encode({ version: 3, port: 80 }))), {
+    assert.deepEqual(hello.decode(Buffer.from(hello.encode({ version: 3, stays: true, port: 80 }))), {
       version: 3,
+      stays: true,
       port: 80,
     });
     assert.throws(() => peers.decode(Buffer.alloc(39)));
     assert.throws(() => peers.decode(Buffer.alloc(38)), 'port 0');
     assert.throws(() => join.decode(Buffer.alloc(31)));
-    assert.throws(() => hello.decode(Buffer.alloc(2)));
+    assert.throws(() => hello.decode(Buffer.alloc(3)));
   });
 
   test('addresses are told only to those they can serve, and never from outside into a network', () => {
@@ -159,6 +160,7 @@ describe('the control channel', () => {
     const connected = async (depot: typeof seeder): Promise<CoreKey[]> =>
       (await depot.status()).peers.filter((each) => each.connected).map((each) => each.key);
     await until(async () => (await connected(second)).includes(first.publicKey));
+    await until(async () => (await connected(stranger)).length > 0);
     assert.deepEqual(await connected(stranger), [seeder.publicKey], 'who names no topic is told of nobody');
   });
 });
