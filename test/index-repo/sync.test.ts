@@ -18,6 +18,7 @@ import {
   forkIndex,
   indexLog,
   listEntries,
+  livePart,
   liveCores,
   needsSnapshot,
   publishIndex,
@@ -233,6 +234,27 @@ describe('a client', () => {
       await publisher.add('50', 'last');
       for (const one of [behind, fresh]) assert.equal((await one.sync(publisher.log)).sequence, 13);
       assert.equal((await client(temp, 'late').then((one) => one.sync(publisher.log))).sequence, 13);
+    }));
+
+  test('a part of a log brings a client on whose own record is not in it', () =>
+    inTemp(async (temp) => {
+      const publisher = await Publisher.create(join(temp, 'p'));
+      await publisher.add('1', ...names(40));
+      const behind = await client(temp, 'behind');
+      await behind.sync(publisher.log);
+      for (let i = 2; i < 12; i++) await publisher.add(String(i), ...names(20));
+      const { log } = publisher;
+      const { from = 0 } = (await livePart(log)) ?? {};
+      const { block = 0 } = (await readStoredIndex(behind.statePath)) ?? {};
+      assert.ok(from > block && block > 0, 'a snapshot came after what the client knows');
+      const get = async (number: number): Promise<Uint8Array> => {
+        assert.ok(number === 0 || number >= from, `block ${number} is not in the part`);
+        return log.get(number);
+      };
+      const part = { length: log.length, from, get };
+      const result = await behind.sync(log, { log: part });
+      assert.deepEqual([result.changed, result.sequence], [true, 12]);
+      assert.equal((await behind.sync(log, { log: part })).changed, false);
     }));
 
   test('large packs travel as static cores, as bytes or as files', () =>
