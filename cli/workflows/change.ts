@@ -131,7 +131,7 @@ async function wantedReleases(
  */
 async function carryOut<T>(
   context: Context,
-  planned: readonly WantedRelease[],
+  planned: readonly PlannedRelease[],
   transaction: (releases: ReadonlyMap<ReleasePin, VerifiedRelease>) => Promise<T>,
 ): Promise<T> {
   let wanted = planned;
@@ -139,9 +139,15 @@ async function carryOut<T>(
     try {
       await fetchCores(context, wanted);
       const releases = await verifyReleases(context, wanted);
-      return await transaction(
+      const result = await transaction(
         new Map(releases.map((release, i) => [wanted[i]?.pin ?? release.pin, release])),
       );
+      const deltas = wanted.reduce((sum, each) => sum + each.saved, 0);
+      if (deltas > 0) {
+        const { recordSaved } = await import('../../replication/usage.js');
+        await recordSaved(context.settings.home, { deltas });
+      }
+      return result;
     } catch (error) {
       const without = await withoutDeltas(context, wanted, error);
       if (without === undefined) throw error;
@@ -153,12 +159,12 @@ async function carryOut<T>(
 /** What to try instead after `error`; undefined when deltas had no part in it. */
 async function withoutDeltas(
   context: Context,
-  wanted: readonly WantedRelease[],
+  wanted: readonly PlannedRelease[],
   error: unknown,
-): Promise<readonly WantedRelease[] | undefined> {
+): Promise<readonly PlannedRelease[] | undefined> {
   if (!(error instanceof GtpkgError)) return undefined;
   const deltas = wanted.filter(({ way }) => way?.basis !== undefined);
-  let failed: readonly WantedRelease[] = [];
+  let failed: readonly PlannedRelease[] = [];
   if (error.code === 'DELTA_UNUSABLE') {
     failed = deltas.filter(({ pin }) => pin.name === error.data['package']);
   } else if (['BLOCKS_MISSING', 'PEER_CORRUPT', 'CORE_MISMATCH'].includes(error.code)) {
@@ -169,7 +175,9 @@ async function withoutDeltas(
   const names = failed.map(({ pin }) => pin.name);
   const what = names.length === 1 ? `The delta of ${names.join('')}` : `The deltas of ${names.join(', ')}`;
   context.report({ kind: 'note', text: `${what} cannot be used (${error.message}); fetching all of it.` });
-  return wanted.map((each) => (failed.includes(each) ? { pin: each.pin, source: each.source } : each));
+  return wanted.map((each) =>
+    failed.includes(each) ? { pin: each.pin, source: each.source, missing: 0, saved: 0 } : each,
+  );
 }
 
 // As apt does: ask when more happens than was typed. Where nobody can be asked, the command line is the answer.

@@ -36,7 +36,7 @@ describe('index entries', () => {
   });
 
   test('a control paragraph that uses the name of a pin field is refused', () => {
-    for (const field of ['Core', 'core-size', 'Release-Tag', 'TREE-SHA256', 'Signer']) {
+    for (const field of ['Core', 'core-size', 'Release-Tag', 'TREE-SHA256', 'Signer', 'Deltas']) {
       const { pin } = makeEntry('hello', '1', signer);
       assert.throws(() => entryFrom(makeControl('hello', '1', { [field]: 'x' }), pin), malformed(), field);
     }
@@ -47,6 +47,48 @@ describe('index entries', () => {
     assert.throws(() => entryFrom(makeControl('hello', '2'), pin), malformed());
     assert.throws(() => entryFrom(makeControl('other', '1'), pin), malformed());
     assert.throws(() => entryFrom(makeControl('hello', '1', { Architecture: 'all' }), pin), malformed());
+  });
+
+  test('deltas stand after the pin, a line each, and come back as they were', () => {
+    const { pin, control } = makeEntry('hello', '2', signer);
+    const deltas = [
+      { version: '1:1.0~rc1', from: '0123456789abcdef', core: { key: coreKey('a'), byteLength: 1234 } },
+      { version: '0.9', from: 'fedcba9876543210', core: { key: coreKey('b'), byteLength: 1 } },
+    ];
+    const entry = entryFrom(control, pin, deltas);
+    assert.equal([...entry.fields.entries()].at(-1)?.[0], 'Deltas');
+    const [back] = parseShard(formatShard([entry]));
+    assert.deepEqual(back?.deltas, deltas);
+    assert.equal(back?.control.fields.has('Deltas'), false);
+    assert.deepEqual(parseShard(formatShard([entryFrom(control, pin)]))[0]?.deltas, []);
+  });
+
+  test('a field Deltas in any other spelling is refused', () => {
+    const { pin, control } = makeEntry('hello', '2', signer);
+    const line = ` 1.0 0123456789abcdef ${coreKey('a')} 10`;
+    const shard = (value: string): Buffer =>
+      Buffer.from(
+        formatShard([entryFrom(control, pin)])
+          .toString()
+          .trimEnd() + `\nDeltas:${value}\n`,
+      );
+    assert.equal(parseShard(shard(`\n${line}`))[0]?.deltas.length, 1);
+    for (const value of [
+      '',
+      line,
+      `\n${line} `,
+      `\n ${line}`,
+      `\n${line}\n${line}`,
+      `\n${line.replace('0123456789abcdef', '0123')}`,
+      `\n${line.replace(' 10', ' 010')}`,
+      `\n${line.replace(' 10', ' 0')}`,
+      `\n${line.replace(coreKey('a'), coreKey('a').slice(1))}`,
+      Array.from(
+        { length: 9 },
+        (_, i) => `\n${line.replace('0123456789abcdef', `0123456789abcde${i}`)}`,
+      ).join(''),
+    ])
+      assert.throws(() => parseShard(shard(value)), malformed(), JSON.stringify(value));
   });
 
   test('a field with a smuggled line break is refused', () => {
