@@ -150,7 +150,7 @@ export class Disk {
   /** The same from a stream, in bounded memory. `check` sees the length so far and throws to refuse more. */
   async createFrom(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array>,
     check: (length: number) => void,
   ): Promise<void> {
     this.#step('create', path);

@@ -143,11 +143,7 @@ export class Staging {
     this.#received.set(key, staged);
   }
 
-  async #file(
-    by: Incoming,
-    entry: ManifestEntry,
-    to: { staged: string; chunks: AsyncIterable<Uint8Array> },
-  ): Promise<void> {
+  async #file(by: Incoming, entry: ManifestEntry, to: { staged: string; chunks: Chunks }): Promise<void> {
     const attributes = this.#attributes(entry);
     if (entry.size <= SMALL) {
       const bytes = Buffer.allocUnsafe(entry.size);
@@ -219,6 +215,8 @@ export class Staging {
   }
 }
 
+type Chunks = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
 const PLAIN: Attributes = { mode: 0o755, uid: 0, gid: 0 };
 
 function wrongSize(entry: ManifestEntry, length: number): GtpkgError {
@@ -239,7 +237,7 @@ function checkLength(entry: ManifestEntry, length: number): number {
 // Reads a file to its end, so that its digests are checked even when it is not written.
 async function drain(
   entry: ManifestEntry,
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: Chunks,
   take?: (chunk: Uint8Array, at: number) => void,
 ): Promise<void> {
   let length = 0;

@@ -84,8 +84,11 @@ export type ScriptName = (typeof SCRIPT_NAMES)[number];
 export interface PayloadSink {
   /** every entry but files: directories, links, devices */
   entry(entry: ManifestEntry): Promise<void> | void;
-  /** a file's contents; its digests are checked after the last chunk, and extract() throws when they differ */
-  file(entry: ManifestEntry, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * A file's contents. In an array they were checked already; a stream is checked after its last chunk, and extract() throws when they are
+   * not the signed ones. Chunks may be overwritten once this returned.
+   */
+  file(entry: ManifestEntry, chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array>): Promise<void> | void;
 }
 
 /** A release whose signature, tree and manifest have been checked; contents are checked while they stream. */

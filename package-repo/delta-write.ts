@@ -151,17 +151,13 @@ class DeltaWriter {
     return { byteLength: lead.length + fresh.length };
   }
 
-  // The objects that do not follow from manifest and contents.
+  // The objects of the release but for the manifest, which the delta makes anew.
   async #git(): Promise<Buffer> {
     const { after } = this.#work;
     const manifest = hashBlob(after.release.files.manifest).oid;
-    const follows = new Set<Oid>([manifest, ...after.release.data.trees]);
     const parts: Buffer[] = [];
-    for await (const chunk of gitSection(
-      this.#repository,
-      after.objects.filter((oid) => !follows.has(oid)),
-    ))
-      parts.push(chunk);
+    const objects = after.objects.filter((oid) => oid !== manifest);
+    for await (const chunk of gitSection(this.#repository, objects)) parts.push(chunk);
     return Buffer.concat(parts);
   }
 
@@ -277,7 +273,7 @@ class DeltaWriter {
     of: SignedRelease,
     entry: ManifestEntry,
   ): Promise<{ size: number; content: () => AsyncIterable<Uint8Array> }> {
-    const oid = of.release.data.blobs.get(entry.path)?.oid;
+    const oid = of.blobs.get(entry.path)?.oid;
     if (oid === undefined) throw new GtpkgError('RELEASE_MALFORMED', `There is no blob for ${entry.path}`);
     const { size, content } = await this.#repository.stream(oid);
     return { size, content: () => content() as AsyncIterable<Uint8Array> };

@@ -17,13 +17,14 @@ import { GtpkgError, type ManifestEntry, type Oid, type ReleaseId, type Sha256 }
 import { notFound, openReleases } from './compose.js';
 import { parseTagMessage, releaseTitle, tagRef } from './format.js';
 import { encodeHeader, HEADER_SIZE, type Section } from './image-format.js';
-import { tarHeader, tarLength, tarPadding, TAR_END } from './payload.js';
+import { defaultLevel, payloadLength } from './payload.js';
 import { packOrder, readRelease, rootId256, type ReadRelease } from './release.js';
-import { buildDataTree, type BlobIds } from './trees.js';
+import { buildDataTree, readDataTree, type BlobIds, type DataBlob } from './trees.js';
+import { X86Filter } from './x86.js';
 import { compress } from './zstd.js';
 
 export interface ImageOptions {
-  /** zstd level 1..19; default 19. Another level gives another image, and so another core key. */
+  /** zstd level 1..22; default 19, or 20 for more than 8 MiB. Another level gives another image, and so another core key. */
   readonly level?: number;
   /** told how many bytes of the payload, before compression, are done */
   readonly onProgress?: (done: number, total: number) => void;
@@ -43,25 +44,27 @@ export async function writeImage(
 ): Promise<{ byteLength: number }> {
   const repository = await openReleases(repoDir);
   const signed = await readSigned(repository, id);
-  const level = options.level ?? 19;
+  const total = payloadLength(signed.release.manifest);
+  const level = options.level ?? defaultLevel(total);
   return writeAtomically(outFile, async (file) => {
-    const git = await writeSection({
-      file,
-      at: HEADER_SIZE,
-      raw: gitSection(repository, signed.objects),
-      level,
-    });
+    const raw = gitSection(repository, signed.objects);
+    const git = await writeSection({ file, at: HEADER_SIZE, raw, level: Math.min(level, 19) });
     const claimAt = HEADER_SIZE + git.length;
     const claimLength = signed.release.dataTree === undefined ? 0 : 32;
     const ids = new Map<string, BlobIds>();
-    const total = tarLength(signed.release.manifest);
-    const raw = total === 0 ? undefined : payload(repository, signed.release, ids);
+    const contents = payload(repository, signed, ids);
     const onBytes = (done: number): void => options.onProgress?.(done, total);
-    const tar = await writeSection({ file, at: claimAt + claimLength, raw, level, onBytes });
+    const files = await writeSection({
+      file,
+      at: claimAt + claimLength,
+      raw: contents,
+      level: total === 0 ? undefined : level,
+      onBytes,
+    });
     const tree256 = await writeSection({ file, at: claimAt, raw: [claim(signed, ids)] });
-    const header = encodeHeader({ git, tree256, payload: tar });
+    const header = encodeHeader({ git, tree256, payload: files });
     await file.write(header, 0, header.length, 0);
-    return { byteLength: claimAt + claimLength + tar.length };
+    return { byteLength: claimAt + claimLength + files.length };
   });
 }
 
@@ -72,6 +75,8 @@ export interface SignedRelease {
   readonly release: ReadRelease;
   /** of the git section, in order */
   readonly objects: readonly Oid[];
+  /** what is below `data/`, by path */
+  readonly blobs: ReadonlyMap<string, DataBlob>;
 }
 
 /** @throws GtpkgError RELEASE_NOT_FOUND, SIGNATURE_MISSING, OBJECT_CORRUPT, … */
@@ -88,7 +93,10 @@ export async function readSigned(repository: Repository, id: ReleaseId): Promise
   if (releaseTitle(claims) !== releaseTitle(id)) throw notFound(id);
   const { tree } = parseCommit(await repository.readType(object, 'commit'));
   const release = await readRelease(tree, (oid) => repository.read(oid));
-  return { tree: claims.tree, release, objects: packOrder(tag, object, release) };
+  const blobs = await readDataTree(release.dataTree, release.manifest, (oid) =>
+    repository.readType(oid, 'tree'),
+  );
+  return { tree: claims.tree, release, objects: packOrder(tag, object, release), blobs };
 }
 
 // Stored, not deflated: zstd does better over the whole, and zlib's output differs between machines.
@@ -101,28 +109,28 @@ export async function* gitSection(repository: Repository, objects: readonly Oid[
   yield* writePack(items, { level: 0 });
 }
 
-// The tar; `ids` gets the ids of every file's contents.
+// The files' contents; `ids` gets the ids of each.
 async function* payload(
   repository: Repository,
-  release: ReadRelease,
+  { release, blobs }: SignedRelease,
   ids: Map<string, BlobIds>,
 ): AsyncGenerator<Buffer> {
   for (const entry of release.manifest) {
     if (entry.type !== 'f') continue;
-    const blob = await repository.stream(release.data.blobs.get(entry.path)?.oid as Oid);
+    const blob = await repository.stream(blobs.get(entry.path)?.oid as Oid);
     if (blob.type !== 'blob' || blob.size !== entry.size) throw differs(entry);
     const hasher = new BlobHasher(entry.size);
-    yield tarHeader(entry);
+    const filter = new X86Filter('encode');
     for await (const chunk of blob.content()) {
       hasher.update(chunk);
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      // a copy: the filter works in place
+      yield filter.update(Buffer.from(chunk));
     }
+    yield filter.end();
     const digests = hasher.digest();
     if (digests.sha256 !== entry.sha256) throw differs(entry);
     ids.set(entry.path, digests);
-    yield tarPadding(entry.size);
   }
-  yield TAR_END;
 }
 
 // The data tree's SHA-256 id, which must be the one that the signed tag implies.
@@ -139,9 +147,9 @@ function claim({ tree, release }: SignedRelease, ids: ReadonlyMap<string, BlobId
 interface SectionWork {
   readonly file: FileHandle;
   readonly at: number;
-  readonly raw: AsyncIterable<Buffer> | Iterable<Buffer> | undefined;
+  readonly raw: AsyncIterable<Buffer> | Iterable<Buffer>;
   /** not compressed when undefined */
-  readonly level?: number;
+  readonly level?: number | undefined;
   readonly onBytes?: (done: number) => void;
 }
 
@@ -150,13 +158,13 @@ async function writeSection({ file, at, raw, level, onBytes }: SectionWork): Pro
   let length = 0;
   let rawLength = 0;
   const counted = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of raw ?? []) {
+    for await (const chunk of raw) {
       rawLength += chunk.length;
       onBytes?.(rawLength);
       yield chunk;
     }
   };
-  const chunks = level === undefined || raw === undefined ? counted() : compress(counted(), { level });
+  const chunks = level === undefined ? counted() : compress(counted(), { level });
   for await (const chunk of chunks) {
     hash.update(chunk);
     for (let done = 0; done < chunk.length;) {

@@ -21,6 +21,11 @@ export class ByteReader {
     return !(await this.#fill());
   }
 
+  /** The next `count` bytes when they are in the present chunk: a slice of it, without waiting. */
+  now(count: number): Buffer | undefined {
+    return count <= this.#chunk.length ? this.#take(count) : undefined;
+  }
+
   /** The next `count` bytes, fewer only at the end of the stream. */
   async upTo(count: number): Promise<Buffer> {
     if (count === 0 || !(await this.#fill())) return Buffer.alloc(0);

@@ -16,7 +16,7 @@ import {
   type Sha256,
 } from '../model/index.js';
 import { checkConffiles, isScriptName } from './input.js';
-import { buildTree, readDataTree, type BlobIds, type DataTree, type Node } from './trees.js';
+import { buildTree, isInTree, type BlobIds, type Node } from './trees.js';
 
 /** The files of a release beside its payload. */
 export interface ReleaseFiles {
@@ -65,10 +65,8 @@ export interface ReadRelease {
   readonly manifest: Manifest;
   /** paths without the slash, one byte per character */
   readonly conffiles: readonly string[];
-  /** id of the `data/` tree */
+  /** id of the `data/` tree, which the contents will have to give */
   readonly dataTree: Oid | undefined;
-  /** what is below `data/`; without blobs and trees when only its id was to be read */
-  readonly data: DataTree;
   /** root tree, files and scripts, in pack order: all but the trees of `data/` */
   readonly objects: readonly GitObject[];
 }
@@ -77,15 +75,10 @@ export interface ReadRelease {
 export type ReadObject = (oid: Oid) => Promise<GitObject>;
 
 /**
- * Reads and checks everything below a release's root tree but the payload's contents.
- * @param options - `dataTrees: false`: the trees of `data/` are not at hand; who has the contents builds them and compares the id
+ * Reads and checks everything below a release's root tree but `data/`, which follows from the manifest and the contents.
  * @throws GtpkgError RELEASE_MALFORMED, MANIFEST_MALFORMED, CONTROL_MALFORMED, …, OBJECT_CORRUPT
  */
-export async function readRelease(
-  tree: Oid,
-  read: ReadObject,
-  options: { readonly dataTrees?: boolean } = {},
-): Promise<ReadRelease> {
+export async function readRelease(tree: Oid, read: ReadObject): Promise<ReadRelease> {
   const body = async (
     oid: Oid,
     type: GitObject['type'],
@@ -121,10 +114,8 @@ export async function readRelease(
     ...(conffiles === undefined ? {} : { conffiles }),
     scripts,
   };
-  const data =
-    options.dataTrees === false
-      ? { blobs: new Map<string, never>(), trees: [] }
-      : await readDataTree(dataTree, manifest, (oid) => body(oid, 'tree'));
+  if ((dataTree === undefined) === manifest.some(isInTree))
+    throw malformed('its data/ is not what the manifest says');
   // anything else in the root tree, a mode, an empty scripts/: all of it shows here
   const root = buildRoot(files, dataTree === undefined ? undefined : { oid: dataTree, oid256: UNKNOWN });
   if (root.oid !== tree) throw malformed('its tree holds what does not belong there');
@@ -134,7 +125,6 @@ export async function readRelease(
     manifest,
     conffiles: readConffiles(conffiles, manifest),
     dataTree,
-    data,
     objects: root.objects,
   };
 }
@@ -163,13 +153,10 @@ export function formatConffiles(lines: readonly string[]): Buffer | undefined {
   return lines.length === 0 ? undefined : Buffer.from(`${lines.join('\n')}\n`, 'latin1');
 }
 
-/**
- * The ids of a release's pack in their one order, each once: tag, commit, root tree, control, manifest, conffiles, scripts, then
- * the trees of `data/` from the top.
- */
+/** The ids of a release's pack in their one order, each once: tag, commit, root tree, control, manifest, conffiles, scripts. */
 export function packOrder(tag: Oid, commit: Oid, release: ReadRelease): Oid[] {
   const objects = release.objects.map(({ type, body }) => hashObject(type, body));
-  return [...new Set([tag, commit, ...objects, ...release.data.trees])];
+  return [...new Set([tag, commit, ...objects])];
 }
 
 function malformed(what: string): GtpkgError {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
+  BlobHasher,
   parseCommit,
   parseTag,
   readPack,
@@ -20,6 +21,7 @@ import {
 import { GtpkgError, pathToBytes, type Oid } from '../model/index.js';
 import { branchRef, tagRef } from './format.js';
 import { readHeader } from './image-format.js';
+import { buildDataTree, type BlobIds } from './trees.js';
 import { gitBytes, packLimits, verifyRelease, type VerifyReleaseOptions } from './verify.js';
 
 /** Where to, and a directory beside it for what is being checked. */
@@ -51,6 +53,7 @@ export async function storeRelease(options: StoreOptions): Promise<StoredRelease
   const spool = await mkdtemp(join(options.scratch, 'release-'));
   try {
     const files: WriteItem[] = [];
+    const ids = new Map<string, BlobIds>();
     await head.extract({
       // a symbolic link is a blob too: its target
       entry: ({ type, link }) => {
@@ -58,12 +61,22 @@ export async function storeRelease(options: StoreOptions): Promise<StoredRelease
         const target = pathToBytes(link ?? '');
         files.push({ type: 'blob', size: target.length, content: () => target });
       },
-      file: async ({ size }, chunks) => {
-        const path = join(spool, String(files.length));
-        files.push({ type: 'blob', size, content: () => createReadStream(path) });
-        await pipeline(Readable.from(chunks), createWriteStream(path));
+      file: async ({ path, size }, chunks) => {
+        const copy = join(spool, String(files.length));
+        files.push({ type: 'blob', size, content: () => createReadStream(copy) });
+        const hasher = new BlobHasher(size);
+        const hashed = async function* (): AsyncGenerator<Uint8Array> {
+          for await (const chunk of chunks) {
+            hasher.update(chunk);
+            yield chunk;
+          }
+        };
+        await pipeline(Readable.from(hashed()), createWriteStream(copy));
+        ids.set(path, hasher.digest());
       },
     });
+    const data = buildDataTree(head.manifest, ({ path }) => ids.get(path) as BlobIds);
+    objects.push(...(data?.trees ?? []));
     await repository.writeObjects([
       ...objects.map(({ type, body }) => ({ type, size: body.length, content: () => body })),
       ...files,

@@ -124,15 +124,10 @@ export interface DataBlob {
   readonly oid: Oid;
 }
 
-/** Everything found below `data/`: blobs by path, and the trees' ids in the order of a walk from the top. */
-export interface DataTree {
-  readonly blobs: ReadonlyMap<string, DataBlob>;
-  readonly trees: readonly Oid[];
-}
-
 /**
  * Walks a `data/` tree as far as `manifest` allows: what it does not name is refused where it is met, so no tree can be
  * larger than the manifest that describes it.
+ * @returns the blobs by path
  * @param read - gives a tree's body, throws when it is not there
  * @throws GtpkgError RELEASE_MALFORMED, OBJECT_CORRUPT
  */
@@ -140,7 +135,7 @@ export async function readDataTree(
   root: Oid | undefined,
   manifest: Manifest,
   read: (oid: Oid) => Promise<Buffer>,
-): Promise<DataTree> {
+): Promise<ReadonlyMap<string, DataBlob>> {
   const expected = new Map<string, ManifestEntry>();
   for (const entry of manifest) if (isInTree(entry)) expected.set(entry.path, entry);
   const directories = new Set<string>();
@@ -153,9 +148,7 @@ export async function readDataTree(
       directories.add(parent);
   }
   const blobs = new Map<string, DataBlob>();
-  const trees: Oid[] = [];
   const walk = async (oid: Oid, at: string): Promise<void> => {
-    trees.push(oid);
     const below: TreeEntry[] = [];
     for (const entry of parseTree(await read(oid))) {
       const path = joinPath(at, decodeName(entry.name));
@@ -175,7 +168,7 @@ export async function readDataTree(
   if (blobs.size !== expected.size)
     throw differs([...expected.keys()].find((path) => !blobs.has(path)) ?? '');
   for (const [path, entry] of expected) checkLinks(path, entry, blobs);
-  return { blobs, trees };
+  return blobs;
 }
 
 // the order in which buildDataTree meets directories: that of the manifest's paths

@@ -4,8 +4,8 @@
  *
  * Order: header bounds → the tag with the pinned oid, and nothing before it → its signature, by the pinned signer → its claims equal
  * the pin → commit → tree, whose SHA-256 id is recomputed and must be the signed one (the payload's part of it stands in the section
- * `tree256` as a claim that this very equation proves) → control, manifest, trees fit each other exactly → while extracting:
- * size, SHA-256 and both git ids of every file, and at the end the payload's tree id itself.
+ * `tree256` as a claim that this very equation proves) → control and manifest fit each other exactly → while extracting: size and
+ * SHA-256 of every file, and at the end the id of the tree `data/` in both object formats, built from the manifest and what came.
  */
 import {
   hashBlob,
@@ -36,7 +36,7 @@ import { readWhole } from './delta-streams.js';
 import { extractPayload } from './extract.js';
 import { parseTagMessage, releaseTitle, tagName } from './format.js';
 import { readHeader, type Section } from './image-format.js';
-import { tarLength } from './payload.js';
+import { payloadLength } from './payload.js';
 import { packOrder, readRelease, rootId256, type ReadRelease } from './release.js';
 import { sectionBytes } from './section.js';
 import { decompress } from './zstd.js';
@@ -98,11 +98,11 @@ async function verify({ source, pin, keys, now }: VerifyReleaseOptions): Promise
   const claim = await readClaim(sectionBytes(source, sections.tree256), sections.tree256);
   const release = await readSignedRelease(pack, { pin, claim });
   checkPack(pack, packOrder(pin.tag, pack.commit, release));
-  if (sections.payload.rawLength !== tarLength(release.manifest))
+  if (sections.payload.rawLength !== payloadLength(release.manifest))
     throw malformed('its payload has another size than its manifest says');
-  return head({ pin, release }, (sink) =>
-    extractPayload({ source, section: sections.payload, release, claim }, sink),
-  );
+  const { manifest, dataTree: tree } = release;
+  const payload = { source, section: sections.payload, manifest, tree, tree256: claim };
+  return head({ pin, release }, (sink) => extractPayload(payload, sink));
 }
 
 async function verifyByDelta({ source, pin, keys, now, basis }: VerifyDeltaOptions): Promise<ReleaseHead> {
@@ -115,7 +115,7 @@ async function verifyByDelta({ source, pin, keys, now, basis }: VerifyDeltaOptio
   const manifest = await manifestOf(source, sections, basis);
   const { oid } = hashBlob(manifest);
   const objects = new Map(pack.objects).set(oid, { type: 'blob', body: manifest });
-  const release = await readSignedRelease({ ...pack, objects }, { pin, claim, dataTrees: false });
+  const release = await readSignedRelease({ ...pack, objects }, { pin, claim });
   checkPack(
     pack,
     packOrder(pin.tag, pack.commit, release).filter((each) => each !== oid),
@@ -177,7 +177,7 @@ async function readObjects(
 // From the commit that the tag names to everything the root tree holds, proven by the signed id.
 async function readSignedRelease(
   { objects, commit }: SignedPack,
-  { pin, claim, dataTrees = true }: { pin: ReleasePin; claim: Sha256 | undefined; dataTrees?: boolean },
+  { pin, claim }: { pin: ReleasePin; claim: Sha256 | undefined },
 ): Promise<ReadRelease> {
   const read = (oid: Oid): Promise<GitObject> => {
     const object = objects.get(oid);
@@ -190,7 +190,7 @@ async function readSignedRelease(
   const fields = parseCommit(body);
   if (fields.message !== `${releaseTitle(pin)}\n`)
     throw mismatch(pin, 'its commit is that of another release');
-  const release = await readRelease(fields.tree, read, { dataTrees });
+  const release = await readRelease(fields.tree, read);
   checkTree(release, { pin, claim });
   return release;
 }

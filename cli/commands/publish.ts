@@ -27,8 +27,7 @@ Publishing the same thing twice changes nothing.`;
       env: 'GTPKG_PASSPHRASE_FILE',
     }),
     compression: Flags.integer({
-      description: 'zstd level of the payload',
-      default: 19,
+      description: 'zstd level of the payload (default: 19, or 20 for more than 8 MiB)',
       min: 1,
       max: 22,
       helpValue: 'LEVEL',

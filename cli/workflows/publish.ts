@@ -30,7 +30,7 @@ export interface PublishOptions {
   readonly suite: string | undefined;
   readonly key: string | undefined;
   readonly passphraseFile: string | undefined;
-  readonly compression: number;
+  readonly compression: number | undefined;
   /** older releases of each package to make a delta from */
   readonly deltas: number;
   readonly allowOlder: boolean;
@@ -96,7 +96,7 @@ async function prepare(
     signer: Signer;
     keyNamed: boolean;
     scratch: string;
-    compression: number;
+    compression: number | undefined;
     deltas: number;
   },
 ): Promise<Prepared> {
@@ -118,7 +118,7 @@ async function prepare(
     if (held === listed.pin.core.byteLength) return { entry: listed, key, state: 'unchanged' };
   }
   const file = join(job.scratch, 'image');
-  await writeImage(repository, id, file, { level: job.compression });
+  await writeImage(repository, id, file, job.compression === undefined ? {} : { level: job.compression });
   const core = await depot.putStatic(file);
   await rm(file);
   // the same release packed by another zstd is another core: the one that is listed stays

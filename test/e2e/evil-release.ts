@@ -22,11 +22,11 @@ import {
 import type { Signer } from '../../trust/index.js';
 import { commitAnyway, push, withDepot, type CommitWish, type IndexPlace } from './evil.js';
 
-/** A release taken apart: what its pack holds, in order, and the tar; the tag stands first. */
+/** A release taken apart: what its pack holds, in order, and the payload; the tag stands first. */
 export interface Parts {
   objects: GitObject[];
   claim: Buffer;
-  tar: Buffer;
+  payload: Buffer;
 }
 
 /** A release that can be listed. */
@@ -84,15 +84,15 @@ async function takeApart(image: Buffer): Promise<Parts> {
   return {
     objects,
     claim: Buffer.from(bytes(sections.tree256)),
-    tar: await raw(sections.payload, bytes(sections.payload)),
+    payload: await raw(sections.payload, bytes(sections.payload)),
   };
 }
 
-async function putTogether({ objects, claim, tar }: Parts): Promise<Buffer> {
+async function putTogether({ objects, claim, payload }: Parts): Promise<Buffer> {
   const items = objects.map(({ type, body }) => ({ type, size: body.length, content: () => body }));
   const pack = await all(writePack(items, { level: 0 }));
-  const packed = { git: await all(compress([pack], { level: 1 })), tree256: claim, payload: tar };
-  if (tar.length > 0) packed.payload = await all(compress([tar], { level: 1 }));
+  const packed = { git: await all(compress([pack], { level: 1 })), tree256: claim, payload };
+  if (payload.length > 0) packed.payload = await all(compress([payload], { level: 1 }));
   const row = (bytes: Buffer, rawLength: number): Pick<Section, 'length' | 'rawLength' | 'sha256'> => ({
     length: bytes.length,
     rawLength,
@@ -101,7 +101,7 @@ async function putTogether({ objects, claim, tar }: Parts): Promise<Buffer> {
   const header = encodeHeader({
     git: row(packed.git, pack.length),
     tree256: row(claim, claim.length),
-    payload: row(packed.payload, tar.length),
+    payload: row(packed.payload, payload.length),
   });
   return Buffer.concat([header, packed.git, claim, packed.payload]);
 }

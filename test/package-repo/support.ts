@@ -61,7 +61,7 @@ export function run(cwd: string, tool: string, args: string[], env: Record<strin
   });
 }
 
-export async function concat(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+export async function concat(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const chunk of chunks) parts.push(chunk);
   return Buffer.concat(parts);
@@ -310,7 +310,7 @@ export class MemorySink implements PayloadSink {
     this.order.push(entry.path);
   }
 
-  async file(entry: ManifestEntry, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  async file(entry: ManifestEntry, chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[]): Promise<void> {
     this.order.push(entry.path);
     this.files.set(entry.path, await concat(chunks));
   }

@@ -3,8 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { pack } from 'tar-stream';
-import type { BytePath, ManifestEntry, Sha256 } from '../../model/index.js';
-import { tarHeader, tarLength, tarPadding, TAR_END } from '../../package-repo/payload.js';
 import { ByteReader } from '../../package-repo/reader.js';
 import { readTar, type TarEntry } from '../../package-repo/tar.js';
 import { concat, inTemp, lacks, pax, run, tar, tarMember, type RawMember } from './support.js';
@@ -224,94 +222,4 @@ test('attack: bytes after the end mark; zeros are padding', async () => {
   await assert.rejects(read(Buffer.concat([whole, Buffer.from('x')])), { code: 'DEB_MALFORMED' });
   await assert.rejects(read(Buffer.concat([whole, tar([{ name: 'b' }])])), { code: 'DEB_MALFORMED' });
   await assert.rejects(read(tar([{ name: 'a' }], Buffer.alloc(512))), { code: 'DEB_MALFORMED' });
-});
-
-// Payload headers: written by payload.ts, judged by GNU tar and by our own reader.
-const owner = fc.record({
-  name: fc.constantFrom('root', '', 'ada', 'a'.repeat(31), `${'b'.repeat(32)}$`),
-  id: fc.constantFrom(0, 1000, 2_097_151, 2_097_152, 0xffff_fffe),
-});
-const manifestEntry: fc.Arbitrary<ManifestEntry> = fc.record({
-  type: fc.constant('f' as const),
-  mode: fc.nat(0o7777),
-  owner,
-  group: owner,
-  size: fc.constantFrom(0, 1, 511, 512, 513),
-  mtime: fc.constantFrom(0, 1_700_000_000, 8 ** 11 - 1, 8 ** 11, -5),
-  sha256: fc.constant('0'.repeat(64) as Sha256),
-  path: fc
-    .tuple(
-      fc.array(
-        fc.constantFrom(
-          'a',
-          'caf\xe9',
-          '\xc3\xa0 b',
-          'n'.repeat(99),
-          'n'.repeat(100),
-          'n'.repeat(101),
-          'd'.repeat(150),
-        ),
-        { minLength: 1, maxLength: 4 },
-      ),
-    )
-    .map(([parts]) => parts.join('/') as BytePath),
-});
-
-test('payload headers say what the manifest says', async () => {
-  await fc.assert(
-    fc.asyncProperty(manifestEntry, async (entry) => {
-      const bytes = Buffer.concat([
-        tarHeader(entry),
-        Buffer.alloc(entry.size),
-        tarPadding(entry.size),
-        TAR_END,
-      ]);
-      assert.equal(bytes.length, tarLength([entry]));
-      const [read1, ...more] = await read(bytes);
-      assert.equal(more.length, 0);
-      assert.deepEqual(
-        [
-          read1?.name,
-          read1?.mode,
-          read1?.uid,
-          read1?.gid,
-          read1?.uname,
-          read1?.gname,
-          read1?.size,
-          read1?.mtime,
-        ],
-        [
-          entry.path,
-          entry.mode,
-          entry.owner.id,
-          entry.group.id,
-          entry.owner.name,
-          entry.group.name,
-          entry.size,
-          entry.mtime,
-        ],
-      );
-    }),
-    { numRuns: 300 },
-  );
-  assert.equal(tarLength([]), 0);
-});
-
-test('GNU tar unpacks a payload', { skip: lacks('tar') }, async () => {
-  await inTemp(async (dir) => {
-    const entries = fc.sample(manifestEntry, { numRuns: 40, seed: 7 });
-    const parts = entries.flatMap((entry) => [
-      tarHeader(entry),
-      Buffer.alloc(entry.size, 'x'),
-      tarPadding(entry.size),
-    ]);
-    await writeFile(`${dir}/p.tar`, Buffer.concat([...parts, TAR_END]));
-    const lines = run(dir, 'tar', ['tf', 'p.tar', '--quoting-style=literal', '--show-stored-names'])
-      .trimEnd()
-      .split('\n');
-    assert.deepEqual(
-      lines,
-      entries.map((entry) => entry.path),
-    );
-  });
 });
