@@ -114,6 +114,10 @@ export const MAX_BAD_BLOCKS = 3;
 export const MAX_STORED_PEERS = 512;
 /** Unfinished cores of which it is remembered when somebody had all of them: as many as one fetch holds open. */
 export const MAX_LAST_SEEN = 512;
+/** Bucket topics looked through at once: a look-up asks some 20 nodes of the DHT. */
+export const MAX_BUCKETS_LOOKED = 8;
+/** A core that fewer connected peers hold is rare: its bucket is announced. */
+export const RARE = 3;
 /** Known peers dialled at once when the network starts: the most recently seen ones. */
 export const MAX_DIALS = 32;
 /** How long a peer that sent corrupt blocks is refused. */

@@ -28,6 +28,7 @@ import type {
   StaticPart,
   StoredPeer,
 } from './contract.js';
+import { Buckets } from './buckets.js';
 import { freeBytes } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
 import { fetchCores } from './fetch.js';
@@ -64,6 +65,7 @@ export class LocalDepot implements Depot {
   readonly #wanted = new Map<CoreKey, number>();
   #network: Promise<Swarm> | undefined;
   #swarm: Swarm | undefined;
+  #buckets: Buckets | undefined;
   #lastSeen: Promise<LastSeen> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -147,6 +149,7 @@ export class LocalDepot implements Depot {
         home: this.#options.home,
         timeout: this.#timeout,
         lastSeen: await (this.#lastSeen ??= LastSeen.open(this.#options.home)),
+        buckets: this.#buckets,
         held: held.reduce((sum, bytes) => sum + bytes, 0) - whole,
       };
       const stop = this.#stop.signal;
@@ -159,6 +162,7 @@ export class LocalDepot implements Depot {
         });
       } finally {
         this.#want(missing, -1);
+        if (this.#wanted.size === 0) this.#buckets?.rest();
         await this.#ledger.settle(missing.map((ref) => discoveryKeyOf(decodeCoreKey(ref.key))));
       }
     });
@@ -310,6 +314,7 @@ export class LocalDepot implements Depot {
   async #shut(): Promise<void> {
     this.#stop.abort(new GtpkgError('TIMEOUT', 'the depot was closed'));
     const swarm = await this.#network?.catch(() => undefined);
+    await this.#buckets?.close();
     await swarm?.close();
     await Promise.allSettled([...this.#work]);
     this.#holds.close();
@@ -339,11 +344,25 @@ export class LocalDepot implements Depot {
           this.#swarm = swarm;
           this.#statistics.watch(swarm);
           this.#holds.watch(swarm);
+          this.#buckets = new Buckets({
+            join: (topic, announce) => swarm.topic(topic, announce),
+            answering: () => swarm.dht === 'answering',
+            rare: () => this.#rare(),
+            serves: this.#serves,
+          });
         },
         () => (this.#network = undefined),
       );
     }
     return this.#network;
+  }
+
+  /** Discovery keys of the static cores held here, whole or in part, that few peers are known to hold. */
+  async #rare(): Promise<Buffer[]> {
+    await this.#ledger.load();
+    return [...this.#ledger.entries()]
+      .filter(({ held, discoveryKey }) => held > 0 && this.#holds.seeders(discoveryKey) < limits.RARE)
+      .map(({ discoveryKey }) => discoveryKey);
   }
 
   /** Runs work that close() waits for. */

@@ -9,6 +9,7 @@
 import type Corestore from 'corestore';
 import type { Connection } from 'hypercore';
 import { GtpkgError, limits, type CoreKey, type CoreRef } from '../model/index.js';
+import type { Buckets } from './buckets.js';
 import type { FetchOptions } from './contract.js';
 import { aborted, storeFailure } from './failure.js';
 import { freeBytes } from './disk.js';
@@ -37,6 +38,7 @@ export interface FetchContext {
   readonly home: string;
   readonly timeout: number;
   readonly lastSeen: LastSeen;
+  readonly buckets: Buckets | undefined;
   /** bytes of the asked cores that are here already */
   readonly held: number;
 }
@@ -181,7 +183,12 @@ class FetchRun {
     }
     this.#report();
     const { swarm } = this.#context;
-    if (now - this.#lastBlock >= LOOK_AGAIN) swarm.seek();
+    if (now - this.#lastBlock >= LOOK_AGAIN) {
+      swarm.seek();
+      this.#context.buckets?.look(
+        [...this.#jobs.values()].filter((job) => !job.isServed).map((job) => job.core.discoveryKey),
+      );
+    }
     const lonely =
       swarm.links.size === 0 &&
       now - Math.max(swarm.alone, this.#started) >= connectTime(swarm, this.#timeout);

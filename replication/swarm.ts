@@ -33,7 +33,7 @@ import { secureStreams, type Secure } from './secure.js';
 import { discoveryKeyOf } from './store.js';
 import { Talks } from './talk.js';
 import { answersTcp, dialTcp, TcpServer } from './tcp.js';
-import { Topic } from './topics.js';
+import { Topic, type TopicContext } from './topics.js';
 
 const HOUSEKEEPING = 10_000;
 /** Looking again while nobody has what is wanted. */
@@ -236,14 +236,7 @@ export class Swarm {
   /** Looks for peers under an index core's topic; announces there when serving. Returns at once. */
   join(key: CoreKey): void {
     if (this.#closing || this.#topics.has(key)) return;
-    const context = {
-      dht: this.#dht,
-      keyPair: this.#options.keyPair,
-      server: () => this.#serve(),
-      found: (publicKey: Buffer, relays: readonly Address[]) =>
-        this.#dialler.add(encodeCoreKey(publicKey), { relays, met: true }),
-    };
-    this.#topics.set(key, new Topic(context, discoveryKeyOf(decodeCoreKey(key)), this.#serving));
+    this.#topics.set(key, new Topic(this.#topicContext(), discoveryKeyOf(decodeCoreKey(key)), this.#serving));
     this.#exchange.changed();
     this.#lan?.ask();
   }
@@ -253,6 +246,15 @@ export class Swarm {
     if (this.#serving || this.#closing || this.dht === 'none') return;
     this.#serving = true;
     for (const topic of this.#topics.values()) topic.announce();
+  }
+
+  /**
+   * A topic that is no index core's, until it is closed.
+   * @param announce - announced, by a node that serves; else looked up, and who is found there is dialled
+   */
+  topic(topic: Buffer, announce: boolean): Topic {
+    const context = this.#topicContext();
+    return new Topic(announce ? { ...context, found: () => undefined } : context, topic, announce);
   }
 
   /**
@@ -346,6 +348,15 @@ export class Swarm {
   }
 
   /** The node's server on the DHT; a try that failed is repeated by the next caller. */
+  #topicContext(): TopicContext {
+    return {
+      dht: this.#dht,
+      keyPair: this.#options.keyPair,
+      server: () => this.#serve(),
+      found: (publicKey, relays) => this.#dialler.add(encodeCoreKey(publicKey), { relays, met: true }),
+    };
+  }
+
   #serve(): Promise<Server> {
     this.#served ??= this.#server.listen(this.#options.keyPair).then(
       () => this.#server,
