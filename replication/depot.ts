@@ -314,7 +314,7 @@ export class LocalDepot implements Depot {
   async #shut(): Promise<void> {
     this.#stop.abort(new GtpkgError('TIMEOUT', 'the depot was closed'));
     const swarm = await this.#network?.catch(() => undefined);
-    await this.#buckets?.close();
+    this.#buckets?.close().catch(() => undefined); // as far as the swarm's own farewell leaves time
     await swarm?.close();
     await Promise.allSettled([...this.#work]);
     this.#holds.close();

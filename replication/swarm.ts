@@ -40,6 +40,7 @@ const HOUSEKEEPING = 10_000;
 const SEEK = 1500;
 /** Waiting for an announcement to be stored. */
 const ANNOUNCE = 3000;
+const SILENT = 1000;
 /** Leaving the DHT politely may take long when it is not there; then we just go. */
 const FAREWELL = 1500;
 /** Two dials of both ends meet within this time; a later one means that the other end has lost the connection. */
@@ -278,7 +279,13 @@ export class Swarm {
   async announced(): Promise<void> {
     const stored = Promise.all([...this.#topics.values()].map((topic) => topic.settled()));
     const timer = new AbortController();
-    await Promise.race([stored, sleep(ANNOUNCE, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    const wait = (delay: number): Promise<void> =>
+      sleep(delay, undefined, { signal: timer.signal }).catch(() => undefined);
+    // where no DHT node has said a word by then, none will store anything
+    await Promise.race([
+      stored,
+      wait(SILENT).then(() => (this.dht === 'answering' ? wait(ANNOUNCE) : undefined)),
+    ]);
     timer.abort();
   }
 
@@ -334,7 +341,11 @@ export class Swarm {
     );
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>(
-      (resolve) => (timer = setTimeout(resolve, this.#options.server ? FAREWELL : FAREWELL / 3)),
+      (resolve) =>
+        (timer = setTimeout(
+          resolve,
+          this.dht !== 'answering' ? 0 : this.#options.server ? FAREWELL : FAREWELL / 3,
+        )),
     );
     await Promise.race([polite, late]);
     clearTimeout(timer);

@@ -73,7 +73,10 @@ describe('three machines on an island', { skip, timeout: 300_000 }, () => {
     );
     await world.json(['verify'], at('c'));
     // the peer that it came from is known now, with its address of this network
-    const peers = await world.json<{ peer: string }[] | { peers: { peer: string }[] }>(['peer', 'list'], at('c'));
+    const peers = await world.json<{ peer: string }[] | { peers: { peer: string }[] }>(
+      ['peer', 'list'],
+      at('c'),
+    );
     assert.match(JSON.stringify(peers), new RegExp(`@${machines[1]?.address}:`));
   });
 
