@@ -37,7 +37,7 @@ export interface Call<T extends CommandClass> {
   readonly words: readonly string[];
 }
 
-/** A command: `Data` is what its workflow returns and `--json` prints. */
+/** A command: `Data` is what its workflow returns and `--json` prints; of undefined nothing is printed. */
 export abstract class GtpkgCommand<T extends CommandClass, Data> {
   static summary = '';
   static usage = '';
@@ -105,7 +105,7 @@ export abstract class GtpkgCommand<T extends CommandClass, Data> {
     try {
       const data = await this.work({ ...parsed, context });
       drawing.close();
-      const text = json ? JSON.stringify(data) : await this.#rendered(data);
+      const text = data === undefined ? '' : json ? JSON.stringify(data) : await this.#rendered(data);
       if (text !== '') process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
       process.exitCode = this.status(data);
     } finally {

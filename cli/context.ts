@@ -109,6 +109,12 @@ export interface DepotOptions {
   readonly local?: boolean;
   /** own the store: for the daemon itself */
   readonly own?: boolean;
+  /** bytes a second */
+  readonly upRate?: number | undefined;
+  readonly downRate?: number | undefined;
+  readonly maxConnections?: number | undefined;
+  /** called when the store cannot be written any more */
+  readonly onBroken?: () => void;
 }
 
 /** One invocation. `now` is read once, so that all parts judge by the same clock. */
@@ -165,6 +171,10 @@ export class Context {
         server: options.server ?? false,
         timeout: this.settings.timeout,
         mode: options.own === true ? 'own' : 'any',
+        upRate: options.upRate,
+        downRate: options.downRate,
+        maxConnections: options.maxConnections,
+        onBroken: options.onBroken,
         ...(options.listen === undefined ? {} : { listen: options.listen }),
       }),
     );

@@ -109,7 +109,7 @@ export interface PeerStatus {
   readonly refused: boolean;
 }
 
-export interface DepotStatus {
+export interface DepotStatus extends ServiceFacts {
   readonly publicKey: CoreKey;
   /** process that owns the store, and whether it is a daemon */
   readonly pid: number;
@@ -256,11 +256,21 @@ export interface OpenOptions {
   readonly timeout?: number | undefined;
   /** `own`: do not use a daemon; for the daemon itself */
   readonly mode?: 'any' | 'own';
+  /** called when the store cannot be written any more, as after a full disk: it has to be closed and opened again */
+  readonly onBroken?: (() => void) | undefined;
 }
 
 /** A running service that can be stopped. */
 export interface Closable {
   close(): Promise<void>;
+}
+
+/** What a daemon knows beside its depot. */
+export interface ServiceFacts {
+  /** bytes that it may hold */
+  readonly limit?: number | undefined;
+  /** milliseconds since 1970 */
+  readonly started?: number | undefined;
 }
 
 /** The daemon's side of the socket. */

@@ -12,7 +12,7 @@ import {
   type CoreKey,
   type CoreRef,
 } from '../model/index.js';
-import type { Depot, DepotService, FetchProgress, Log } from './contract.js';
+import type { Depot, DepotService, ServiceFacts, FetchProgress, Log } from './contract.js';
 import { Arguments, encodeHoldings, encodeRef } from './daemon-arguments.js';
 import {
   BEAT,
@@ -31,8 +31,16 @@ const MAX_CLIENTS = 64;
 /** Calls at once of one client. */
 const MAX_CALLS = 256;
 
-/** Serves until closed; closing ends the clients' calls but not the depot. @throws GtpkgError IO_ERROR */
-export async function serveDepot(depot: Depot, home: string): Promise<DepotService> {
+/**
+ * Serves until closed; closing ends the clients' calls but not the depot.
+ * @param facts - what its status tells beside the depot's own
+ * @throws GtpkgError IO_ERROR
+ */
+export async function serveDepot(
+  depot: Depot,
+  home: string,
+  facts: ServiceFacts = {},
+): Promise<DepotService> {
   const path = await socketPath(home, true);
   if (path === undefined) {
     throw new GtpkgError('IO_ERROR', 'there is no safe place for the daemon socket', {
@@ -46,7 +54,7 @@ export async function serveDepot(depot: Depot, home: string): Promise<DepotServi
       socket.destroy();
       return;
     }
-    const client = new Client(depot, socket);
+    const client = new Client(depot, socket, facts);
     clients.add(client);
     client.onClose = () => void clients.delete(client);
   });
@@ -98,12 +106,14 @@ class Client {
   readonly #beat: NodeJS.Timeout;
   /** cores that this command has fetched, stored or read */
   readonly used = new Set<CoreKey>();
+  readonly facts: ServiceFacts;
   #greeted = false;
   #nextLog = 1;
   onClose: () => void = () => undefined;
 
-  constructor(depot: Depot, socket: Socket) {
+  constructor(depot: Depot, socket: Socket, facts: ServiceFacts) {
     this.#depot = depot;
+    this.facts = facts;
     this.#frames = new FrameSocket(socket);
     this.#frames.onFrame = (header, body) => this.#take(header, body);
     this.#frames.onClose = () => this.#ended();
@@ -319,7 +329,7 @@ const HANDLERS = {
     };
   },
   async status(this: Client): Promise<Answer> {
-    return { ok: { ...(await this.depot.status()), daemon: true } };
+    return { ok: { ...(await this.depot.status()), ...this.facts, daemon: true } };
   },
   async holdings(this: Client, call: Call): Promise<Answer> {
     await this.stream(call, encodeHoldings(await this.depot.holdings()));

@@ -42,7 +42,7 @@ import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
 import { leavesOf, putPart } from './static-part.js';
-import { discoveryKeyOf, openStore } from './store.js';
+import { closeStore, discoveryKeyOf, isWritable, openStore } from './store.js';
 import { Statistics } from './status.js';
 import { Swarm } from './swarm.js';
 import { transportKeyPair } from './transport-key.js';
@@ -97,7 +97,7 @@ export class LocalDepot implements Depot {
       if (depot.#serves) await depot.#net();
       return depot;
     } catch (cause) {
-      await store.close();
+      await closeStore(store);
       throw storeFailure(cause);
     }
   }
@@ -320,7 +320,7 @@ export class LocalDepot implements Depot {
     this.#holds.close();
     await this.#statistics.close();
     await Promise.all([this.#book.flush(), this.#ledger.save(), (await this.#lastSeen)?.flush()]);
-    await this.#store.close().catch(() => undefined); // a store that could not write cannot be closed in order either
+    await closeStore(this.#store);
   }
 
   #net(): Promise<Swarm> {
@@ -378,6 +378,8 @@ export class LocalDepot implements Depot {
   /** RocksDB does not say that the disk is full, only that it could not write. */
   async #explain(cause: unknown): Promise<never> {
     const failure = storeFailure(cause);
+    if (['IO_ERROR', 'NO_SPACE'].includes(failure.code) && !(await isWritable(this.#store)))
+      this.#options.onBroken?.();
     if (
       failure.code === 'IO_ERROR' &&
       ((await freeBytes(this.#options.home)) ?? Infinity) < limits.RELEASE_CHUNK

@@ -212,7 +212,10 @@ declare module 'corestore' {
     constructor(directory: string, options?: { readOnly?: boolean; wait?: boolean });
     readonly cores: Iterable<InternalCore> & { readonly size: number };
     readonly storage: {
-      /** the database under it */
+      /** its file lock; null when read only */
+      readonly deviceFile: { close(): Promise<void> } | null;
+      readonly rocks: { flush(): Promise<void>; close(options: { force: boolean }): Promise<void> };
+      /** the part of the database that cores are in */
       readonly db: {
         flush(): Promise<void>;
         compactRange(options: {

@@ -16,6 +16,7 @@ export type {
   OpenOptions,
   PartTaken,
   PeerStatus,
+  ServiceFacts,
   StaticPart,
   Refreshed,
   Silence,
@@ -41,11 +42,10 @@ export async function startBootstrap(
 
 /** Lets other processes of this home work through `depot`; see daemon.ts. @throws GtpkgError IO_ERROR */
 export async function serveDepot(
-  depot: import('./contract.js').Depot,
-  home: string,
+  ...parts: Parameters<typeof import('./daemon.js').serveDepot>
 ): Promise<import('./contract.js').DepotService> {
   const { serveDepot: serve } = await import('./daemon.js');
-  return serve(depot, home);
+  return serve(...parts);
 }
 
 /** A bundle file; see bundle-read.ts. @throws GtpkgError BUNDLE_MALFORMED, FILE_NOT_FOUND, PERMISSION, USAGE */

@@ -23,9 +23,28 @@ export async function openDepot(options: OpenOptions): Promise<Depot> {
       const { LocalDepot } = await import('./depot.js');
       return await LocalDepot.open(options);
     } catch (cause) {
-      if (!(cause instanceof GtpkgError && cause.code === 'HOME_BUSY') || performance.now() >= until)
-        throw cause;
+      if (!(cause instanceof GtpkgError && cause.code === 'HOME_BUSY')) throw cause;
+      const seeding = options.mode === 'own' ? await RemoteDepot.connect(options) : undefined;
+      if (seeding !== undefined) throw await alreadySeeding(seeding);
+      if (performance.now() >= until) throw busy(options, cause);
     }
     await sleep(RETRY);
   }
+}
+
+async function alreadySeeding(seeding: RemoteDepot): Promise<GtpkgError> {
+  const { pid } = seeding;
+  await seeding.close();
+  return new GtpkgError('HOME_BUSY', `gtpkg seed is running on this home already, as process ${pid}`, {
+    hint: 'gtpkg status shows what it does; to seed with other settings, stop it first.',
+    data: { pid },
+  });
+}
+
+function busy({ mode }: OpenOptions, cause: GtpkgError): GtpkgError {
+  if (mode !== 'own') return cause;
+  return new GtpkgError('HOME_BUSY', cause.message, {
+    hint: 'Wait until that command has finished, then start gtpkg seed again.',
+    cause,
+  });
 }

@@ -41,12 +41,15 @@ const MAX_INLINE = limits.MAX_FRAME / 2;
 export class RemoteDepot implements Depot {
   readonly remote = true;
   readonly publicKey: CoreKey;
+  /** process of the daemon */
+  readonly pid: number;
   readonly #channel: Channel;
   readonly #options: OpenOptions;
 
-  private constructor(channel: Channel, publicKey: CoreKey, options: OpenOptions) {
+  private constructor(channel: Channel, hello: Header, options: OpenOptions) {
     this.#channel = channel;
-    this.publicKey = publicKey;
+    this.publicKey = parseCoreKey(String(hello['publicKey']));
+    this.pid = Number(hello['pid']);
     this.#options = options;
   }
 
@@ -76,7 +79,7 @@ export class RemoteDepot implements Depot {
     }
     const channel = new Channel(frames);
     await frames.send({ hello: 'gtpkg', version: VERSION });
-    return new RemoteDepot(channel, parseCoreKey(String(hello['publicKey'])), options);
+    return new RemoteDepot(channel, hello, options);
   }
 
   async putStatic(path: string): Promise<CoreRef> {

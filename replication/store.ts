@@ -34,6 +34,25 @@ export async function openStore(home: string): Promise<Corestore> {
   return store;
 }
 
+/** Closes the store, also one that could not be written any more and cannot be closed in order: its lock is let go of in any case. */
+export async function closeStore(store: Corestore): Promise<void> {
+  try {
+    await store.close();
+  } catch {
+    const { rocks, deviceFile } = store.storage;
+    await rocks.close({ force: true }).catch(() => undefined);
+    await deviceFile?.close().catch(() => undefined);
+  }
+}
+
+/** Whether the database takes writes: after a full disk it takes none until it is opened again, however much room there is by then. */
+export async function isWritable(store: Corestore): Promise<boolean> {
+  return store.storage.rocks.flush().then(
+    () => true,
+    () => false,
+  );
+}
+
 let quiet = false;
 
 /** hypercore prints "conflict detected" to stdout, where `--json` promises one document; the event tells us (log-core.ts). */

@@ -2,228 +2,193 @@
  * Seeding: this process owns the store, serves what it holds, and lets other commands of the home work through it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  formatPeerAddress,
-  GtpkgError,
-  parseAddress,
-  type Address,
-  type CoreRef,
-} from '../../model/index.js';
+import { formatPeerAddress, GtpkgError, parseAddress, type Address } from '../../model/index.js';
+import type { Depot, DepotService } from '../../replication/index.js';
 import type { Context } from '../context.js';
-import { getSource, listIndexes, listSources, type Source } from '../places.js';
+import { startMetrics } from '../metrics.js';
+import { getSource, listIndexes, listSources } from '../places.js';
 import { untilStopped } from '../stop.js';
-import { offeredEntries } from './offers.js';
-import { updateSources } from './sources.js';
+import { Upkeep, type SeedPolicy } from './seed-upkeep.js';
+
+/** What the command line says. */
+export interface SeedOptions extends Omit<SeedPolicy, 'sources'> {
+  /** names; all when there are none */
+  readonly sources: readonly string[];
+  readonly listen: string | undefined;
+  /** bytes a second */
+  readonly up: number | undefined;
+  readonly down: number | undefined;
+  readonly connections: number | undefined;
+  /** where figures are to be had over HTTP */
+  readonly metrics: string | undefined;
+}
 
 /** What a finished seeder tells. */
 export interface Seeding {
   readonly address: string | null;
+  readonly metrics: string | null;
   readonly sources: readonly string[];
   readonly indexes: readonly string[];
   readonly seconds: number;
 }
 
-/** One release that this home holds, whole or in part. */
-export interface HeldRelease {
-  readonly name: string;
-  readonly version: string;
-  readonly architecture: string;
-  readonly source: string;
-  readonly core: string;
-  readonly size: number;
-  readonly held: number;
-}
+/** How often a seeder whose store broke looks whether it can go on. */
+const RETRY = 2_000;
+/** Room that a store needs to be opened and written. */
+const ROOM = 100 * 1024 * 1024;
 
-/** What status shows. */
-export interface SwarmStatus {
-  readonly publicKey: string;
-  readonly seeding: boolean;
-  /** bytes on the wire since the store was opened */
-  readonly received: number;
-  readonly sent: number;
-  readonly address: string | null;
-  readonly peers: readonly {
-    key: string;
-    address: string | null;
-    connected: boolean;
-    received: number;
-    sent: number;
-  }[];
-  readonly releases: readonly HeldRelease[];
-}
-
-// Port 0 asks the system for a free one.
-function parseListen(text: string): Address {
+/** Port 0 asks the system for a free one. @throws GtpkgError BAD_ADDRESS */
+export function parseListen(text: string): Address {
   return text.endsWith(':0') ? { ...parseAddress(`${text.slice(0, -1)}1`), port: 0 } : parseAddress(text);
 }
 
-/** Serves until stopped. @throws GtpkgError HOME_BUSY, SOURCE_NOT_FOUND, ADDRESS_IN_USE */
-export async function seed(
-  context: Context,
-  options: { sources: readonly string[]; all: boolean; listen: string | undefined },
-): Promise<Seeding> {
-  const { serveDepot } = await import('../../replication/index.js');
+/** Serves until stopped. @throws GtpkgError HOME_BUSY, SOURCE_NOT_FOUND, ADDRESS_IN_USE, BAD_ADDRESS */
+export async function seed(context: Context, options: SeedOptions): Promise<Seeding> {
   const started = Date.now();
-  const named =
-    options.sources.length === 0
-      ? await listSources(context)
-      : await Promise.all(options.sources.map((name) => getSource(context, name)));
-  const indexes = await listIndexes(context);
-  const depot = await context.depot({
-    server: true,
-    own: true,
-    ...(options.listen === undefined ? {} : { listen: parseListen(options.listen) }),
-  });
-  const service = await serveDepot(depot, context.settings.home);
+  const ending = new AbortController();
+  const run = new Run(context, options, ending.signal);
+  const stopped = untilStopped().then(() => ending.abort());
   try {
+    await run.start();
+    for (;;) {
+      const broken = await Promise.race([stopped.then(() => false), run.broken.then(() => true), run.failed]);
+      if (!broken) break;
+      await run.recover();
+    }
+    return { ...run.told, seconds: Math.round((Date.now() - started) / 1000) };
+  } finally {
+    ending.abort();
+    await run.close();
+  }
+}
+
+/** One life of a seeder, over which its store may be opened more than once. */
+class Run {
+  readonly #context: Context;
+  readonly #options: SeedOptions;
+  readonly #signal: AbortSignal;
+  readonly #started = Date.now();
+  #depot: Depot | undefined;
+  #service: DepotService | undefined;
+  #metrics: { readonly address: string; close(): Promise<void> } | undefined;
+  #round = new AbortController();
+  #upkeep: Promise<void> = Promise.resolve();
+  /** resolves when the store can't be written any more */
+  broken: Promise<void> = new Promise(() => undefined);
+  /** rejects on what nobody expected */
+  failed: Promise<never> = new Promise(() => undefined);
+  told: Omit<Seeding, 'seconds'> = { address: null, metrics: null, sources: [], indexes: [] };
+
+  constructor(context: Context, options: SeedOptions, signal: AbortSignal) {
+    this.#context = context;
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  async start(): Promise<void> {
+    const { listen, metrics } = this.#options;
+    const address = await this.#open(listen === undefined ? undefined : parseListen(listen));
+    if (metrics !== undefined)
+      this.#metrics = await startMetrics(this.#context, parseListen(metrics), {
+        depot: () => this.#depot,
+        limit: this.#options.limit,
+      });
+    this.told = { ...this.told, address, metrics: this.#metrics?.address ?? null };
+    if (this.#context.settings.json) process.stdout.write(`${JSON.stringify(this.told)}\n`);
+    else this.#announce();
+  }
+
+  /** After a full disk RocksDB writes no more, however much room there is again; a store that is opened anew does. */
+  async recover(): Promise<void> {
+    const { report, settings } = this.#context;
+    const address = (await this.#depot?.status().catch(() => undefined))?.listening;
+    report({ kind: 'warning', text: 'The store could not be written; it is closed until it can be again.' });
+    await this.#shut();
+    const { freeBytes } = await import('../../replication/disk.js');
+    while (!this.#signal.aborted) {
+      await sleep(RETRY, undefined, { signal: this.#signal }).catch(() => undefined);
+      if (this.#signal.aborted || ((await freeBytes(settings.home)) ?? Infinity) < ROOM) continue;
+      try {
+        await this.#open(address);
+        report({ kind: 'note', text: 'The store is open again.' });
+        return;
+      } catch (error) {
+        if (!(error instanceof GtpkgError)) throw error;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#metrics?.close();
+    await this.#shut();
+  }
+
+  /** Opens the store and serves it. Gives the address for direct dials. */
+  async #open(listen: Address | undefined): Promise<string | null> {
+    const { serveDepot } = await import('../../replication/index.js');
+    const context = this.#context;
+    const names = this.#options.sources;
+    const sources =
+      names.length === 0
+        ? await listSources(context)
+        : await Promise.all(names.map((name) => getSource(context, name)));
+    const indexes = await listIndexes(context);
+    let broke: () => void = () => undefined;
+    this.broken = new Promise((resolve) => (broke = resolve));
+    const depot = (this.#depot = await context.depot({
+      server: true,
+      own: true,
+      onBroken: broke,
+      upRate: this.#options.up,
+      downRate: this.#options.down,
+      maxConnections: this.#options.connections,
+      ...(listen === undefined ? {} : { listen }),
+    }));
+    this.#service = await serveDepot(depot, context.settings.home, {
+      limit: this.#options.limit,
+      started: this.#started,
+    });
     await depot.join([
-      ...named.map((source) => source.introduction.indexCore),
+      ...sources.map((source) => source.introduction.indexCore),
       ...indexes.map((index) => index.indexCore),
     ]);
     const { listening } = await depot.status();
-    const address = listening === undefined ? null : formatPeerAddress(listening);
-    const result = {
-      address,
-      sources: named.map((source) => source.name),
+    this.told = {
+      ...this.told,
+      sources: sources.map((source) => source.name),
       indexes: indexes.map((index) => index.name),
     };
-    if (context.settings.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    else announce(context, result);
-    const stopped = untilStopped();
-    const ending = new AbortController();
-    const upkeep = context.settings.offline
-      ? Promise.resolve()
-      : keepUp(context, named, { all: options.all, signal: ending.signal });
-    await Promise.race([stopped, upkeep.then(() => stopped)]);
-    ending.abort();
-    await upkeep;
-    return { ...result, seconds: Math.round((Date.now() - started) / 1000) };
-  } finally {
-    await service.close();
+    this.#round = new AbortController();
+    const upkeep = new Upkeep(
+      context,
+      { ...this.#options, sources },
+      AbortSignal.any([this.#signal, this.#round.signal]),
+    );
+    this.#upkeep = upkeep.run(depot, this.#service);
+    this.failed = this.#upkeep.then(() => new Promise(() => undefined));
+    this.failed.catch(() => undefined); // it is watched, and thrown again by #shut
+    return listening === undefined ? null : formatPeerAddress(listening);
   }
-}
 
-function announce(context: Context, { address, sources, indexes }: Omit<Seeding, 'seconds'>): void {
-  const names = [...sources, ...indexes.map((name) => `${name} (kept here)`)];
-  context.report({
-    kind: 'note',
-    text:
+  async #shut(): Promise<void> {
+    this.#round.abort();
+    await this.#service?.close();
+    await this.#depot?.close();
+    this.#service = this.#depot = undefined;
+    await this.#upkeep; // while the context still has its depot, though a closed one
+    await this.#context.close();
+  }
+
+  #announce(): void {
+    const { address, metrics, sources, indexes } = this.told;
+    const names = [...sources, ...indexes.map((name) => `${name} (kept here)`)];
+    const note = (text: string): void => this.#context.report({ kind: 'note', text });
+    note(
       names.length === 0
         ? 'Seeding what this home holds; ^C stops.'
         : `Seeding ${names.join(', ')}; ^C stops.`,
-  });
-  if (address !== null)
-    context.report({ kind: 'note', text: `Others dial this node directly with: gtpkg peer add ${address}` });
-}
-
-/** How often a seeder looks whether there is something new to hold. */
-const UPKEEP = 60_000;
-
-// Never ends by itself, and no failure ends it: a seeder that can't reach anybody goes on serving what it has.
-async function keepUp(
-  context: Context,
-  sources: readonly Source[],
-  options: { all: boolean; signal: AbortSignal },
-): Promise<void> {
-  let told = '';
-  while (!options.signal.aborted) {
-    try {
-      if (options.all)
-        await updateSources(
-          context,
-          sources.map((source) => source.name),
-        );
-      await holdIndexes(context, sources, options.signal);
-      if (options.all) await holdReleases(context, sources, options.signal);
-      told = '';
-    } catch (error) {
-      if (options.signal.aborted) return;
-      if (!(error instanceof GtpkgError)) throw error;
-      if (told !== error.code)
-        context.report({
-          kind: 'warning',
-          text: `Not everything could be fetched yet (${error.code}): ${error.message}`,
-        });
-      told = error.code;
-    }
-    await sleep(UPKEEP, undefined, { signal: options.signal }).catch(() => undefined);
+    );
+    if (address !== null) note(`Others dial this node directly with: gtpkg peer add ${address}`);
+    if (metrics !== null) note(`Figures for Prometheus: ${metrics}`);
   }
-}
-
-// What a new client needs of an index beside its log; a client that only followed along has never fetched all of it.
-async function holdIndexes(context: Context, sources: readonly Source[], signal: AbortSignal): Promise<void> {
-  const { liveCores } = await import('../../index-repo/index.js');
-  const depot = await context.depot();
-  for (const source of sources) {
-    const log = await depot.openLog(source.introduction.indexCore);
-    try {
-      if (log.length > 1) await depot.fetch(await liveCores(log), { signal });
-    } finally {
-      await log.close();
-    }
-  }
-}
-
-async function holdReleases(
-  context: Context,
-  sources: readonly Source[],
-  signal: AbortSignal,
-): Promise<void> {
-  const depot = await context.depot();
-  const refs = sources.flatMap((source) => offeredEntries(source).map(({ pin }) => pin.core));
-  const held = await depot.held(refs);
-  const missing = refs.filter((ref, i) => (held[i] ?? 0) < ref.byteLength);
-  if (missing.length === 0) return;
-  context.report({ kind: 'start', id: 'fetch', label: 'Fetching', unit: 'bytes' });
-  try {
-    await depot.fetch(missing, {
-      signal,
-      onProgress: ({ done, total }) => context.report({ kind: 'advance', id: 'fetch', done, total }),
-    });
-  } finally {
-    context.report({ kind: 'end', id: 'fetch' });
-  }
-  context.report({ kind: 'note', text: `All ${refs.length} releases are held.` });
-}
-
-/** Peers and holdings, from the daemon when it runs. */
-export async function swarmStatus(context: Context): Promise<SwarmStatus> {
-  const depot = await context.depot({ local: true });
-  const status = await depot.status();
-  const offers: Omit<HeldRelease, 'held'>[] = [];
-  const refs: CoreRef[] = [];
-  const seen = new Set<string>();
-  for (const source of await listSources(context)) {
-    for (const { pin } of offeredEntries(source)) {
-      if (seen.has(pin.core.key)) continue;
-      seen.add(pin.core.key);
-      refs.push(pin.core);
-      offers.push({
-        name: pin.name,
-        version: pin.version,
-        architecture: pin.architecture,
-        source: source.name,
-        core: pin.core.key,
-        size: pin.core.byteLength,
-      });
-    }
-  }
-  const held = await depot.held(refs);
-  return {
-    publicKey: status.publicKey,
-    seeding: status.daemon,
-    received: status.bytesIn,
-    sent: status.bytesOut,
-    address: status.listening === undefined ? null : formatPeerAddress(status.listening),
-    peers: status.peers.map((peer) => ({
-      key: peer.key,
-      address: peer.address === undefined ? null : `${peer.address.host}:${peer.address.port}`,
-      connected: peer.connected,
-      received: peer.bytesIn,
-      sent: peer.bytesOut,
-    })),
-    releases: offers
-      .map((offer, i) => ({ ...offer, held: held[i] ?? 0 }))
-      .filter((release) => release.held > 0),
-  };
 }
