@@ -95,8 +95,8 @@ export interface PeerStatus {
   /** where it is, when known: of a connection, or as stored */
   readonly address?: Address;
   readonly connected: boolean;
-  /** of a connection: `udp` is UDX */
-  readonly transport?: 'udp' | 'tcp';
+  /** of a connection */
+  readonly transport?: 'udx' | 'tcp';
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** bytes a second, now */

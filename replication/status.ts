@@ -100,7 +100,7 @@ export class Statistics {
         key,
         ...(address === undefined ? {} : { address }),
         connected: link !== undefined,
-        ...(link === undefined ? {} : { transport: 'udp' as const }),
+        ...(link === undefined ? {} : { transport: link.transport }),
         bytesIn: link?.connection.rawBytesRead ?? 0,
         bytesOut: link?.connection.rawBytesWritten ?? 0,
         ...this.#meter.rates(link ?? 'all'),

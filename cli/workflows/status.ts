@@ -27,7 +27,7 @@ export interface PeerLine {
   readonly key: string;
   readonly address: string | null;
   readonly connected: boolean;
-  readonly transport: 'udp' | 'tcp' | null;
+  readonly transport: 'udx' | 'tcp' | null;
   readonly received: number;
   readonly sent: number;
   readonly rateIn: number;
