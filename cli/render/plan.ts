@@ -59,6 +59,12 @@ export function renderPlan(change: Change, colors: Colors = out): string {
     );
   }
   lines.push(...heldBack(change, colors));
+  if (change.conffilesKept.length > 0) {
+    const names = change.conffilesKept;
+    lines.push(
+      `Conffiles of ${names.join(', ')} stay; gtpkg remove --purge ${names.join(' ')} takes them away.`,
+    );
+  }
   if (change.autoremovable.length > 0) {
     const names = change.autoremovable;
     lines.push(

@@ -57,6 +57,8 @@ export interface Change {
   }[];
   /** removed earlier, of which the conffiles go now */
   readonly purged: readonly string[];
+  /** to be removed, and their conffiles stay */
+  readonly conffilesKept: readonly string[];
   readonly autoremovable: readonly string[];
   /** bytes not held yet */
   readonly downloadSize: number;
@@ -146,6 +148,14 @@ async function resolverRequest(
   };
   if (request.kind === 'remove') {
     const left = new Set(leftovers(request, status));
+    const removed = status.find(
+      (each) => each.state === 'config-files' && !left.has(each.name) && request.words.includes(each.name),
+    );
+    if (removed !== undefined)
+      throw new GtpkgError('NOT_INSTALLED', `${removed.name} is removed already; its conffiles are left`, {
+        hint: `gtpkg remove --purge ${removed.name} takes them away.`,
+        data: { name: removed.name },
+      });
     return {
       kind: 'remove',
       names: await mustBeInstalled(someWords(request.words, 'package').filter((word) => !left.has(word))),
@@ -232,6 +242,10 @@ export function describe(
       reason,
     })),
     purged: leftovers(request, status),
+    conffilesKept: plan.steps
+      .filter((step) => step.kind === 'remove' && !step.purge)
+      .map((step) => step.name)
+      .filter((name) => (byName.get(name)?.conffiles.length ?? 0) > 0),
     autoremovable: [...plan.autoremovable],
     downloadSize,
     savedByDeltas: saved,

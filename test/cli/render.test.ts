@@ -195,6 +195,7 @@ const change = (over: Partial<Change>): Change => ({
   already: [],
   heldBack: [],
   purged: [],
+  conffilesKept: [],
   autoremovable: [],
   downloadSize: 0,
   savedByDeltas: 0,
@@ -214,7 +215,17 @@ describe('plans', () => {
 
   test('columns are aligned and what goes without saying is not said', () => {
     assert.equal(
-      plain(renderPlan(change({ steps, downloadSize: 1500, sizeChange: -2048, autoremovable: ['x'] }))),
+      plain(
+        renderPlan(
+          change({
+            steps,
+            downloadSize: 1500,
+            sizeChange: -2048,
+            autoremovable: ['x'],
+            conffilesKept: ['ed'],
+          }),
+        ),
+      ),
       `To install (2):
   hello  1.0      you asked for it
   lib    1:2.0-1  hello depends on lib
@@ -222,6 +233,7 @@ To upgrade (1):
   vim  8 → 9
 To remove (1):
   ed  1  you asked to remove it
+Conffiles of ed stay; gtpkg remove --purge ed takes them away.
 No longer needed: x. gtpkg autoremove takes it away.
 1.50 kB to fetch, 2.05 kB freed on disk.`,
     );
