@@ -3,13 +3,26 @@
  * code that makes release images change.
  */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cached } from './debs.js';
 import { Bench, usage } from './processes.js';
 
-const MAKERS = fileURLToPath(new URL('../package-repo/', import.meta.url));
+const ROOM = fileURLToPath(new URL('../package-repo/', import.meta.url));
+/** What the bytes of an image depend on. */
+const MAKERS = [
+  'compose',
+  'format',
+  'image',
+  'image-format',
+  'payload',
+  'release',
+  'trees',
+  'x86',
+  'zstd',
+  'zstd-engines',
+];
 
 /** A home that can be seeded from. */
 export interface PublishedHome {
@@ -25,8 +38,7 @@ export async function publishedHome(
   say: (text: string) => void,
 ): Promise<PublishedHome> {
   const hash = createHash('sha256').update(JSON.stringify([...files].sort()));
-  for (const name of (await readdir(MAKERS)).filter((each) => each.endsWith('.js')).sort())
-    hash.update(await readFile(join(MAKERS, name)));
+  for (const name of MAKERS) hash.update(await readFile(join(ROOM, `${name}.js`)));
   const folder = await cached(['published', hash.digest('hex').slice(0, 16)], async (draft) => {
     say(`publishing ${files.length} packages, once; this takes minutes`);
     const bench = await Bench.open();

@@ -10,16 +10,20 @@ export interface FetchProgress {
   readonly done: number;
   readonly total: number;
   readonly peers: number;
+  /** cores of which all that was asked for is here since the last report */
+  readonly finished: readonly CoreKey[];
 }
 
 export interface FetchOptions {
-  /** called at most some times a second; must not throw */
+  /** called some times a second, and when a core is finished; must not throw */
   readonly onProgress?: (progress: FetchProgress) => void;
   readonly signal?: AbortSignal;
   /** milliseconds without any progress before giving up; the depot's own time-out when absent */
   readonly timeout?: number;
   /** only what is here: OFFLINE when something is missing */
   readonly offline?: boolean;
+  /** only the first block of each core, where a release says what it is */
+  readonly heads?: boolean;
 }
 
 export interface WaitOptions {

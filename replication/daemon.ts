@@ -251,6 +251,7 @@ const HANDLERS = {
       {
         ...args.wait(stop.signal),
         offline: args.flag('offline'),
+        heads: args.flag('heads'),
         onProgress: (progress) => this.progress(call, progress),
       },
     );

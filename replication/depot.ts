@@ -135,13 +135,12 @@ export class LocalDepot implements Depot {
       const wanted = unique(refs);
       const held = await this.held(wanted);
       const missing = wanted.filter((ref, index) => held[index] !== ref.byteLength);
-      const total = bytesOf(wanted);
-      const whole = total - bytesOf(missing);
+      const total = bytesOf(wanted, options.heads);
+      const whole = total - bytesOf(missing, options.heads);
       const report = options.onProgress;
-      if (missing.length === 0) {
-        report?.({ done: total, total, peers: this.#swarm?.links.size ?? 0 });
-        return;
-      }
+      const finished = wanted.flatMap((ref, index) => (held[index] === ref.byteLength ? ref.key : []));
+      report?.({ done: whole, total, peers: this.#swarm?.links.size ?? 0, finished });
+      if (missing.length === 0) return;
       if (this.#options.offline === true || options.offline === true) throw offline(missing);
       const context = {
         store: this.#store,
@@ -150,7 +149,7 @@ export class LocalDepot implements Depot {
         timeout: this.#timeout,
         lastSeen: await (this.#lastSeen ??= LastSeen.open(this.#options.home)),
         buckets: this.#buckets,
-        held: held.reduce((sum, bytes) => sum + bytes, 0) - whole,
+        held: options.heads === true ? 0 : held.reduce((sum, bytes) => sum + bytes, 0) - whole,
       };
       const stop = this.#stop.signal;
       this.#want(missing, 1);
@@ -158,7 +157,7 @@ export class LocalDepot implements Depot {
         await fetchCores(context, missing, {
           ...options,
           signal: options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]),
-          onProgress: ({ done, peers }) => report?.({ done: whole + done, total, peers }),
+          onProgress: (now) => report?.({ ...now, done: whole + now.done, total }),
         });
       } finally {
         this.#want(missing, -1);

@@ -17,6 +17,7 @@ import { Job, NAMED, PATIENCE } from './fetch-job.js';
 import type { LastSeen } from './last-seen.js';
 import { blockCount } from './merkle.js';
 import { connectTime, noPeer } from './patience.js';
+import { bytesOf } from './refs.js';
 import type { Swarm } from './swarm.js';
 
 const TICK = 250;
@@ -62,6 +63,7 @@ class FetchRun {
   readonly #owing = new Map<Connection, { bytes: number; since: number }>();
   readonly #started = performance.now();
   readonly #total: number;
+  #finished: CoreKey[] = [];
   #done = 0;
   #lastBlock = performance.now();
   #lastLife = performance.now();
@@ -75,7 +77,7 @@ class FetchRun {
     this.#options = options;
     this.#timeout = options.timeout ?? context.timeout;
     this.#waiting = [...refs].reverse();
-    this.#total = refs.reduce((sum, ref) => sum + ref.byteLength, 0);
+    this.#total = bytesOf(refs, options.heads);
     this.#lifeBytes = context.swarm.traffic.bytesIn;
   }
 
@@ -127,16 +129,17 @@ class FetchRun {
     this.#opening++;
     let job: Job;
     try {
-      job = await Job.open(this.#context.store, ref, {
-        block: (bytes) => {
+      const events = {
+        block: (bytes: number): void => {
           this.#done += bytes;
           this.#lastBlock = this.#lastLife = performance.now();
         },
-        corrupt: (connection, response) => {
+        corrupt: (connection: Connection, response: unknown): void => {
           this.#corrupt.add(ref.key);
           this.#context.swarm.strike(connection, response);
         },
-      });
+      };
+      job = await Job.open(this.#context.store, ref, { events, heads: this.#options.heads === true });
     } catch (cause) {
       this.#opening--;
       this.#finish(storeFailure(cause));
@@ -159,6 +162,8 @@ class FetchRun {
     if (this.#ended) return; // run() closes it
     this.#jobs.delete(ref.key);
     await job.close();
+    this.#finished.push(ref.key);
+    this.#report();
     this.#pump();
   }
 
@@ -197,11 +202,14 @@ class FetchRun {
   }
 
   #report(): void {
+    const finished = this.#finished;
+    this.#finished = [];
     try {
       this.#options.onProgress?.({
         done: this.#done,
         total: this.#total,
         peers: this.#context.swarm.links.size,
+        finished,
       });
     } catch {
       // drawing must not stop the download

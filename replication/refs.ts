@@ -24,9 +24,10 @@ export function unique(refs: readonly CoreRef[]): CoreRef[] {
   return [...known.values()];
 }
 
-/** How many bytes they have together. */
-export function bytesOf(refs: readonly CoreRef[]): number {
-  return refs.reduce((sum, ref) => sum + ref.byteLength, 0);
+/** How many bytes they have together; with `heads`, their first blocks. */
+export function bytesOf(refs: readonly CoreRef[], heads = false): number {
+  const most = heads ? limits.RELEASE_CHUNK : Infinity;
+  return refs.reduce((sum, ref) => sum + Math.min(ref.byteLength, most), 0);
 }
 
 /** They are not here, and the network may not be used. */

@@ -86,7 +86,7 @@ export async function putPart(
       const from = { file, dataAt: leavesAt + leaves.byteLength };
       const wrong = core.contiguousLength < shape.blocks ? await take(core, shape, from, options) : 0;
       const [held = 0] = await heldBytes(store, [ref]);
-      options.onProgress?.({ done: held, total: ref.byteLength, peers: 0 });
+      options.onProgress?.({ done: held, total: ref.byteLength, peers: 0, finished: [] });
       return { held, wrong };
     } finally {
       await core.close();
@@ -128,7 +128,7 @@ async function take(
     const end = Math.min(start + WRITING, shape.blocks);
     const round = await Promise.allSettled(Array.from({ length: end - start }, (_, i) => put(start + i)));
     for (const result of round) if (result.status === 'rejected') throw result.reason;
-    onProgress?.({ done, total: shape.byteLength, peers: 0 });
+    onProgress?.({ done, total: shape.byteLength, peers: 0, finished: [] });
   }
   return wrong;
 }
