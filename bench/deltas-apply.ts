@@ -1,11 +1,14 @@
 /** Applies deltas: verifies each against its signed pin and writes every file. A process of its own, so that it is timed whole. */
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { formatManifest, type Basis, type ManifestEntry, type PayloadSink } from '../model/index.js';
-import { describeRelease, fileSource, verifyDelta } from '../package-repo/index.js';
+import { installedBasis } from '../installer/basis.js';
+import type { InstalledPackage } from '../installer/index.js';
+import type { Basis, ManifestEntry, PayloadSink } from '../model/index.js';
+import { fileSource, verifyDelta } from '../package-repo/index.js';
 import { PublicKey } from '../trust/index.js';
 import type { Job } from './deltas.js';
 
@@ -25,22 +28,14 @@ for (const job of jobs) {
   await release.extract(sink(job.out));
 }
 
-async function basisOf({ repo, oldVersion, pin, old }: Job): Promise<Basis> {
-  const { manifest, tag } = await describeRelease(repo, { ...pin, version: oldVersion });
-  return {
-    tree: tag?.tree ?? ('' as never),
-    manifest,
-    manifestBytes: formatManifest(manifest),
-    async open(entry) {
-      const handle = await open(join(old, Buffer.from(entry.path, 'latin1').toString()), 'r');
-      return {
-        size: entry.size,
-        read: async (offset, length) =>
-          (await handle.read(Buffer.allocUnsafe(length), 0, length, offset)).buffer,
-        close: () => handle.close(),
-      };
-    },
-  };
+async function basisOf({ pin, tree, old }: Job): Promise<Basis> {
+  const manifest = createHash('sha256')
+    .update(await readFile(join(old, 'var/lib/gtpkg/manifests', pin.name)))
+    .digest('hex');
+  const installed = { name: pin.name, version: '', pin: { ...pin, tree }, conffiles: [], manifest };
+  const basis = installedBasis(old, installed as unknown as InstalledPackage);
+  if (basis === undefined) throw new Error(`${pin.name}: files are missing`);
+  return basis;
 }
 
 function sink(out: string): PayloadSink {

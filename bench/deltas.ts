@@ -8,16 +8,16 @@
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import type { CoreKey, ReleasePin } from '../model/index.js';
-import { commitRelease, readDeb, signRelease, writeDelta } from '../package-repo/index.js';
+import { formatManifest, type CoreKey, type ReleasePin, type Sha256 } from '../model/index.js';
+import { commitRelease, describeRelease, readDeb, signRelease, writeDelta } from '../package-repo/index.js';
 import { generateKey, KeyStore, type Signer } from '../trust/index.js';
 import { fetchPairs, twoVersions, type Pair } from './debs.js';
-import { tools, type Tools } from './tools.js';
+import { tools } from './tools.js';
 
 const run = promisify(execFile);
 const { values } = parseArgs({
@@ -42,9 +42,9 @@ interface Row {
 /** What the process that applies our deltas is told; bench/deltas-apply.ts. */
 export interface Job {
   readonly delta: string;
+  /** the older release, unpacked */
   readonly old: string;
-  readonly repo: string;
-  readonly oldVersion: string;
+  readonly tree: Sha256;
   readonly pin: ReleasePin;
   readonly out: string;
 }
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     const store = new KeyStore(join(scratch, 'keys'));
     await store.import(key.privateKey);
     const signer = await store.signer(key.fingerprint, () => Promise.resolve(undefined));
-    const others = values.alone ? undefined : await tools(['debdelta', 'ostree']);
+    const others = values.alone ? undefined : await otherTools(scratch);
     const rows: Row[] = [];
     const jobs: Job[] = [];
     for (const [i, pair] of pairs.entries()) {
@@ -83,6 +83,33 @@ async function main(): Promise<void> {
     if (!values.keep) await rm(scratch, { recursive: true, force: true });
     else process.stderr.write(`${scratch}\n`);
   }
+}
+
+/** Programs of others to compare with. */
+interface Others {
+  readonly env: NodeJS.ProcessEnv;
+  readonly ostree: string;
+  readonly debdelta: string;
+  readonly debpatch: string;
+}
+
+// debdelta looks for its helpers in /usr/bin and nowhere else: its copy here looks where they are
+async function otherTools(scratch: string): Promise<Others> {
+  const { env, path, folder } = await tools([
+    'debdelta',
+    'bsdiff',
+    'xdelta',
+    'xdelta3',
+    'xz-utils',
+    'ostree',
+  ]);
+  const bin = join(scratch, 'bin');
+  await mkdir(bin);
+  const script = (await readFile(path('debdelta'), 'utf8'))
+    .replaceAll("os.path.exists('/usr/bin/", `os.path.exists('${folder}/usr/bin/`)
+    .replaceAll('/usr/lib/debdelta', `${folder}/usr/lib/debdelta`);
+  for (const name of ['debdelta', 'debpatch']) await writeFile(join(bin, name), script, { mode: 0o755 });
+  return { env, ostree: path('ostree'), debdelta: join(bin, 'debdelta'), debpatch: join(bin, 'debpatch') };
 }
 
 async function sample(): Promise<Pair[]> {
@@ -120,22 +147,29 @@ async function ours(
   if (made === undefined) throw new Error(`${pair.name}: no delta`);
   const old = join(dir, 'old');
   await run('dpkg-deb', ['-x', file.old, old]);
-  return { delta, old, repo, oldVersion: before.id.version, pin: after.id, out: join(dir, 'out') };
+  const manifests = join(old, 'var/lib/gtpkg/manifests');
+  await mkdir(manifests, { recursive: true });
+  await writeFile(
+    join(manifests, pair.name),
+    formatManifest((await describeRelease(repo, before.id)).manifest),
+  );
+  return { delta, old, tree: before.id.tree, pin: after.id, out: join(dir, 'out') };
 }
 
 async function theirs(
-  { env, path }: Tools,
+  { env, ...programs }: Others,
   { file, dir, old }: { file: { old: string; new: string }; dir: string; old: string },
 ): Promise<{ debdelta: number; ostree: number }> {
   const debdelta = join(dir, 'debdelta');
-  const made = spawnSync(path('debdelta'), [file.old, file.new, debdelta], { env });
+  const made = spawnSync(programs.debdelta, [file.old, file.new, debdelta], { env, encoding: 'utf8' });
+  if (/please install|Traceback/.test(made.stderr)) throw new Error(`debdelta: ${made.stderr}`);
   // it gives up where a delta is not worth it, or a format is beyond it: then the .deb is what travels
   const deltaSize = made.status === 0 ? await size(debdelta) : await size(file.new);
   const fresh = join(dir, 'new');
   await run('dpkg-deb', ['-x', file.new, fresh]);
   const repo = join(dir, 'ostree');
   const ostree = async (...args: string[]): Promise<string> =>
-    (await run(path('ostree'), [`--repo=${repo}`, ...args], { env })).stdout.trim();
+    (await run(programs.ostree, [`--repo=${repo}`, ...args], { env })).stdout.trim();
   await ostree('init', '--mode=archive');
   const from = await ostree('commit', '-b', 'b', `--tree=dir=${old}`);
   const to = await ostree('commit', '-b', 'b', `--tree=dir=${fresh}`);
@@ -160,7 +194,7 @@ function applyTimes(
     pairs,
     files,
     others,
-  }: { pairs: readonly Pair[]; files: readonly { old: string }[]; others: Tools | undefined },
+  }: { pairs: readonly Pair[]; files: readonly { old: string }[]; others: Others | undefined },
 ): Times {
   const timed = (file: string, args: readonly string[], env?: NodeJS.ProcessEnv): number => {
     const start = process.hrtime.bigint();
@@ -177,8 +211,8 @@ function applyTimes(
     const delta = join(dir, 'debdelta');
     try {
       debpatch += timed(
-        others.path('debpatch'),
-        [delta, files[i]?.old ?? '', join(dir, 'patched.deb')],
+        others.debpatch,
+        ['-A', delta, files[i]?.old ?? '', join(dir, 'patched.deb')],
         others.env,
       );
     } catch (error) {

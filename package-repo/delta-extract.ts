@@ -4,20 +4,17 @@ import {
   GtpkgError,
   pathToText,
   type Basis,
-  type ByteSource,
   type ManifestEntry,
   type PayloadSink,
   type Sha256,
 } from '../model/index.js';
-import type { DeltaExtents } from './delta-format.js';
-import { DeltaReader } from './delta-read.js';
+import { DeltaReader, type DeltaStreams } from './delta-read.js';
 import type { ReadRelease } from './release.js';
 import { buildDataTree } from './trees.js';
 
 /** A delta and what must come out of it. */
 export interface DeltaPayload {
-  readonly source: ByteSource;
-  readonly sections: DeltaExtents;
+  readonly streams: DeltaStreams;
   readonly basis: Basis;
   readonly release: ReadRelease;
   /** SHA-256 id of the `data/` tree, proven by the signed id of the root tree */
@@ -43,7 +40,7 @@ export async function extractDelta(payload: DeltaPayload, sink: PayloadSink): Pr
 
 async function extractAll(payload: DeltaPayload, sink: PayloadSink): Promise<void> {
   const { release, claim } = payload;
-  const reader = await DeltaReader.open(payload.source, payload.sections, payload.basis);
+  const reader = DeltaReader.open(payload.streams, payload.basis);
   const found = new Map<string, BlobDigests>();
   try {
     await reader.manifest();

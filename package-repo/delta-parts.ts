@@ -5,8 +5,8 @@ import { createBrotliDecompress } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GtpkgError, limits, type BasisFile, type ByteSource } from '../model/index.js';
-import { deltaMalformed, type DeltaExtents } from './delta-format.js';
-import type { StreamReader } from './delta-streams.js';
+import { deltaMalformed, type DeltaExtent } from './delta-format.js';
+import { readWhole, type StreamReader } from './delta-streams.js';
 import { ByteReader } from './reader.js';
 
 /** Bytes given at once. */
@@ -104,17 +104,32 @@ export async function oldBytes(file: BasisFile): Promise<OldBytes> {
   return file.size <= limits.MAX_DELTA_FILE ? new Held(await file.read(0, file.size)) : new Windowed(file);
 }
 
-/** The new bytes. */
+/** Up to this size new bytes are unpacked at once and kept. */
+const SMALL = 1024 * 1024;
+
+/** New bytes, to be read from their beginning as often as is wanted. */
+export interface FreshBytes {
+  readonly length: number;
+  chunks(): AsyncIterable<Buffer> | Iterable<Buffer>;
+}
+
+/** @throws GtpkgError RELEASE_MALFORMED; what the source throws, now or later */
+export async function freshBytes(source: ByteSource, extent: DeltaExtent): Promise<FreshBytes> {
+  const { rawLength } = extent;
+  if (rawLength > SMALL) return { length: rawLength, chunks: () => decoded(source, extent) };
+  const bytes = await readWhole(source, extent);
+  return { length: rawLength, chunks: () => (bytes.length === 0 ? [] : [bytes]) };
+}
+
+/** The new bytes, one after the other. */
 export class Fresh {
   readonly #reader: ByteReader;
-  readonly #decoder;
   #chunk: Buffer = Buffer.alloc(0);
   #left: number;
 
-  constructor(source: ByteSource, { fresh }: DeltaExtents) {
-    this.#left = fresh.rawLength;
-    this.#decoder = createBrotliDecompress({ chunkSize: PIECE });
-    this.#reader = new ByteReader(fresh.length === 0 ? [] : decoded(source, fresh, this.#decoder));
+  constructor(bytes: FreshBytes) {
+    this.#left = bytes.length;
+    this.#reader = new ByteReader(bytes.chunks());
   }
 
   /** `size` bytes that are in memory already, undefined when they are not. */
@@ -150,7 +165,6 @@ export class Fresh {
   }
 
   async close(): Promise<void> {
-    this.#decoder.destroy();
     await this.#reader.close().catch(() => undefined);
   }
 
@@ -168,13 +182,14 @@ export class Fresh {
   }
 }
 
-async function* decoded(
-  source: ByteSource,
-  { offset, length }: { offset: number; length: number },
-  decoder: ReturnType<typeof createBrotliDecompress>,
-): AsyncGenerator<Buffer> {
+async function* decoded(source: ByteSource, { offset, length }: DeltaExtent): AsyncGenerator<Buffer> {
+  const decoder = createBrotliDecompress({ chunkSize: PIECE });
   const feeding = pipeline(Readable.from(source.read(offset, length), { objectMode: false }), decoder);
   feeding.catch(() => undefined); // shows where the decoder is read
-  for await (const chunk of decoder) yield chunk as Buffer;
-  await feeding;
+  try {
+    for await (const chunk of decoder) yield chunk as Buffer;
+    await feeding;
+  } finally {
+    decoder.destroy();
+  }
 }

@@ -7,8 +7,39 @@
 import { limits, type Basis, type ByteSource, type ManifestEntry } from '../model/index.js';
 import { deltaMalformed, MAKE, OTHER_BASE, unzigzag, type DeltaExtents } from './delta-format.js';
 import { gunzip, gzip } from './delta-gzip.js';
-import { Corrections, Fresh, Held, oldBytes, PIECE, WINDOW, type OldBytes } from './delta-parts.js';
-import { StreamReader } from './delta-streams.js';
+import {
+  Corrections,
+  Fresh,
+  freshBytes,
+  Held,
+  oldBytes,
+  PIECE,
+  WINDOW,
+  type FreshBytes,
+  type OldBytes,
+} from './delta-parts.js';
+import { readWhole, StreamReader } from './delta-streams.js';
+
+/** What a delta says, unpacked as far as it is held in memory. */
+export interface DeltaStreams {
+  readonly plan: Buffer;
+  readonly moves: Buffer;
+  readonly gaps: Buffer;
+  readonly values: Buffer;
+  /** chunks of all new bytes, and how many those are */
+  readonly fresh: FreshBytes;
+}
+
+/** @throws GtpkgError RELEASE_MALFORMED; what the source throws */
+export async function readStreams(source: ByteSource, sections: DeltaExtents): Promise<DeltaStreams> {
+  return {
+    plan: await readWhole(source, sections.plan),
+    moves: await readWhole(source, sections.moves),
+    gaps: await readWhole(source, sections.gaps),
+    values: await readWhole(source, sections.values),
+    fresh: await freshBytes(source, sections.fresh),
+  };
+}
 
 /** Reads one delta from its beginning to its end; must be closed. */
 export class DeltaReader {
@@ -32,18 +63,14 @@ export class DeltaReader {
     this.#fresh = parts.fresh;
   }
 
-  /** @throws GtpkgError RELEASE_MALFORMED; what the source throws */
-  static async open(source: ByteSource, sections: DeltaExtents, basis: Basis): Promise<DeltaReader> {
-    const stream = (name: 'plan' | 'moves' | 'gaps' | 'values'): Promise<StreamReader> =>
-      StreamReader.open(source, sections[name]);
-    const [plan, moves, gaps, values] = [
-      await stream('plan'),
-      await stream('moves'),
-      await stream('gaps'),
-      await stream('values'),
-    ];
-    const fresh = new Fresh(source, sections);
-    return new DeltaReader(basis, { plan, moves, corrections: new Corrections(gaps, values), fresh });
+  /** Begins at the beginning; several may read the same delta. */
+  static open(streams: DeltaStreams, basis: Basis): DeltaReader {
+    return new DeltaReader(basis, {
+      plan: new StreamReader(streams.plan),
+      moves: new StreamReader(streams.moves),
+      corrections: new Corrections(new StreamReader(streams.gaps), new StreamReader(streams.values)),
+      fresh: new Fresh(streams.fresh),
+    });
   }
 
   /** The manifest's bytes; to be asked for first, once. */

@@ -2,13 +2,15 @@
  * The small streams of a delta: numbers as LEB128 (seven bits a byte, lowest first), in memory, bounded.
  */
 import { promisify } from 'node:util';
-import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
+import { brotliCompress, brotliDecompress, brotliDecompressSync, constants } from 'node:zlib';
 import { limits, type ByteSource } from '../model/index.js';
 import { deltaMalformed, type DeltaExtent } from './delta-format.js';
 
 const compressAsync = promisify(brotliCompress);
 const decompressAsync = promisify(brotliDecompress);
 const LARGEST_VARINT = 8;
+/** Decompressed at once: most sections are smaller than what a round trip to the thread pool costs. */
+const SMALL = 256 * 1024;
 
 /** Parameters of a brotli stream; the bytes may differ between versions of the library, what they unpack to does not. */
 export function brotliParameters(quality: number): { params: Record<number, number> } {
@@ -67,11 +69,6 @@ export class StreamReader {
     this.bytes = bytes;
   }
 
-  /** Reads a section whole. @throws GtpkgError RELEASE_MALFORMED; what the source throws */
-  static async open(source: ByteSource, extent: DeltaExtent): Promise<StreamReader> {
-    return new StreamReader(await readWhole(source, extent));
-  }
-
   get atEnd(): boolean {
     return this.#at === this.bytes.length;
   }
@@ -104,7 +101,11 @@ export async function readWhole(source: ByteSource, extent: DeltaExtent): Promis
   for await (const chunk of source.read(extent.offset, extent.length)) parts.push(chunk);
   let bytes: Buffer;
   try {
-    bytes = await decompressAsync(Buffer.concat(parts), { maxOutputLength: extent.rawLength });
+    const options = { maxOutputLength: extent.rawLength };
+    bytes =
+      extent.rawLength <= SMALL
+        ? brotliDecompressSync(Buffer.concat(parts), options)
+        : await decompressAsync(Buffer.concat(parts), options);
   } catch (cause) {
     throw deltaMalformed('a section cannot be decompressed', cause);
   }

@@ -30,8 +30,8 @@ import {
 import { markVerified } from '../model/verified.js';
 import { verifyDetached, type PublicKey } from '../trust/index.js';
 import { extractDelta } from './delta-extract.js';
-import { readDeltaHeader, type DeltaExtents } from './delta-format.js';
-import { DeltaReader } from './delta-read.js';
+import { readDeltaHeader } from './delta-format.js';
+import { DeltaReader, readStreams, type DeltaStreams } from './delta-read.js';
 import { readWhole } from './delta-streams.js';
 import { extractPayload } from './extract.js';
 import { parseTagMessage, releaseTitle, tagName } from './format.js';
@@ -112,7 +112,8 @@ async function verifyByDelta({ source, pin, keys, now, basis }: VerifyDeltaOptio
   const pack = await readObjects(once(git), sections.git.rawLength, { pin, keys, now });
   const { tree256 } = sections;
   const claim = await readClaim(source.read(tree256.offset, tree256.length), tree256);
-  const manifest = await manifestOf(source, sections, basis);
+  const streams = await readStreams(source, sections);
+  const manifest = await manifestOf(streams, basis);
   const { oid } = hashBlob(manifest);
   const objects = new Map(pack.objects).set(oid, { type: 'blob', body: manifest });
   const release = await readSignedRelease({ ...pack, objects }, { pin, claim });
@@ -120,15 +121,15 @@ async function verifyByDelta({ source, pin, keys, now, basis }: VerifyDeltaOptio
     pack,
     packOrder(pin.tag, pack.commit, release).filter((each) => each !== oid),
   );
-  return head({ pin, release }, (sink) => extractDelta({ source, sections, basis, release, claim }, sink));
+  return head({ pin, release }, (sink) => extractDelta({ streams, basis, release, claim }, sink));
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
 }
 
-async function manifestOf(source: ByteSource, sections: DeltaExtents, basis: Basis): Promise<Buffer> {
-  const reader = await DeltaReader.open(source, sections, basis);
+async function manifestOf(streams: DeltaStreams, basis: Basis): Promise<Buffer> {
+  const reader = DeltaReader.open(streams, basis);
   try {
     return await reader.manifest();
   } finally {
