@@ -34,7 +34,6 @@ const CODES = {
   PASSPHRASE_WRONG: EXIT.usage,
   ALREADY_EXISTS: EXIT.usage,
   TOOL_MISSING: EXIT.usage,
-  CONFIRMATION_NEEDED: EXIT.usage,
   // not there
   PACKAGE_NOT_FOUND: EXIT.notFound,
   VERSION_NOT_FOUND: EXIT.notFound,
@@ -71,7 +70,6 @@ const CODES = {
   ENTRY_MALFORMED: EXIT.untrusted,
   RELEASE_MISMATCH: EXIT.untrusted,
   RELEASE_MALFORMED: EXIT.untrusted,
-  RELEASE_CORRUPT: EXIT.untrusted,
   PAYLOAD_CORRUPT: EXIT.untrusted,
   DELTA_UNUSABLE: EXIT.untrusted,
   MANIFEST_MALFORMED: EXIT.untrusted,
@@ -82,7 +80,6 @@ const CODES = {
   BUNDLE_MALFORMED: EXIT.untrusted,
   BUNDLE_INCOMPLETE: EXIT.untrusted,
   PEER_CORRUPT: EXIT.untrusted,
-  FILES_DIFFER: EXIT.untrusted,
   // network
   OFFLINE: EXIT.network,
   NO_PEER: EXIT.network,
@@ -91,7 +88,6 @@ const CODES = {
   ADDRESS_IN_USE: EXIT.network,
   // the root is in the way
   FILE_CONFLICT: EXIT.root,
-  CONFFILE_MODIFIED: EXIT.root,
   NO_SPACE: EXIT.root,
   READ_ONLY: EXIT.root,
   PERMISSION: EXIT.root,

@@ -7,7 +7,7 @@ import { World } from '../e2e/harness.js';
 
 const RECORDER = new URL('./record-modules.js', import.meta.url).href;
 const HEAVY =
-  /node_modules\/(openpgp|isomorphic-git|hypercore[a-z-]*|hyperdht|hyperswarm|corestore|zod|@inquirer|@oclif|string-width|cli-progress|tar-stream|zstd-napi|@hpcc-js|xz-decompress)\//;
+  /node_modules\/(openpgp|isomorphic-git|hypercore[a-z-]*|hyperdht|hyperswarm|corestore|zod|@inquirer|@oclif|string-width|tar-stream|zstd-napi|@hpcc-js|xz-decompress)\//;
 
 describe('start-up: neither cryptography nor git nor the swarm is loaded for', () => {
   let world: World;
