@@ -47,20 +47,20 @@ export function systemFailure(error: unknown, path: string): unknown {
 }
 
 /**
- * Makes a directory and what is missing above it.
+ * Makes a directory and what is missing above it, whatever the umask not for everybody to write.
  * Node says ENOENT for every failure of a recursive mkdir on a read-only disk; here it is what the system said.
  */
 export async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await mkdir(path, { recursive: true, mode: 0o755 });
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     for (let at = path, above = dirname(at); ; at = above, above = dirname(above))
       if (above === at || existsSync(above)) {
-        await mkdir(at);
+        await mkdir(at, 0o755);
         break;
       }
-    await mkdir(path, { recursive: true });
+    await mkdir(path, { recursive: true, mode: 0o755 });
   }
 }
 

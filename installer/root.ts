@@ -84,11 +84,11 @@ export async function openRoot(dir: string, options: OpenRootOptions): Promise<O
 
 function makeTop(root: string): void {
   try {
-    mkdirSync(root, { recursive: true });
+    mkdirSync(root, { recursive: true, mode: 0o755 }); // whatever the umask: not everybody's to write
   } catch (cause) {
     const system = systemCode(cause);
     // Node says ENOENT when a recursive mkdir meets a read-only disk; a plain one says what it is
-    if (system === 'ENOENT') return mkdirSync(root);
+    if (system === 'ENOENT') return mkdirSync(root, { mode: 0o755 });
     if (system !== 'EEXIST' && system !== 'ENOTDIR') throw cause;
     throw new GtpkgError('ROOT_OBSTRUCTED', `${root} cannot be a root: a file is where a directory must be`, {
       hint: 'Choose another --root, or move that file away.',

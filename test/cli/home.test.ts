@@ -65,6 +65,18 @@ describe('sources and indexes', () => {
     await assert.rejects(getIndex(context, 'other'), refused('INDEX_NOT_FOUND', 'other'));
   });
 
+  test('are not for everybody to write, whatever the umask', async () => {
+    const mask = process.umask(0);
+    const fresh = new Context(settingsFrom({ home: join(home, 'new') }, {}));
+    try {
+      await writeSource(fresh, 'acme', parseIntroduction(LINE));
+    } finally {
+      process.umask(mask);
+    }
+    for (const parts of [[], ['sources'], ['sources', 'acme'], ['sources', 'acme', 'source.json']])
+      assert.equal((await stat(join(home, 'new', ...parts))).mode & 0o022, 0, parts.join('/'));
+  });
+
   test('in an empty home there are none', async () => {
     assert.deepEqual(await listSources(context), []);
     assert.equal(await findIndex(context, 'acme'), undefined);
@@ -174,11 +186,8 @@ describe('scratch directories', () => {
     await make(`publish-${process.pid}-living`, old);
     await make('not-ours', old);
     await withScratch(context, 'test', () => Promise.resolve());
-    assert.deepEqual((await readdir(join(home, 'tmp'))).sort(), [
-      'not-ours',
-      `publish-${process.pid}-living`,
-      `publish-${dead}-recent`,
-    ]);
+    const left = ['not-ours', `publish-${process.pid}-living`, `publish-${dead}-recent`];
+    assert.deepEqual((await readdir(join(home, 'tmp'))).sort(), left.sort());
   });
 });
 

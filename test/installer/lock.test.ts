@@ -20,6 +20,18 @@ const locks = (dir: string): string[] =>
   fs.readdirSync(join(dir, 'var/lib/gtpkg')).filter((name) => name.startsWith('lock'));
 const isLinux = process.platform === 'linux';
 
+test('a root is not for everybody to write, whatever the umask', async (t) => {
+  const dir = join(h.tempDir(t), 'a', 'root');
+  const mask = process.umask(0);
+  try {
+    (await h.open(dir)).close();
+  } finally {
+    process.umask(mask);
+  }
+  for (const path of [dir, join(dir, '..'), join(dir, 'var'), join(dir, 'var/lib/gtpkg')])
+    assert.equal(fs.statSync(path).mode & 0o022, 0, path);
+});
+
 test('two installers at once: the second is told who holds the root, exit 8', async (t) => {
   const dir = h.tempDir(t);
   const root = await h.open(dir);
