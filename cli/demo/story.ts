@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import pc from 'picocolors';
 import { EXIT, GtpkgError } from '../../model/index.js';
 import type { Context } from '../context.js';
+import { out } from '../render/colors.js';
 import { PROGRAMS, writeProgram } from './packages.js';
 import { Cast, type Running } from './processes.js';
 
@@ -47,7 +47,7 @@ class Teller {
   }
 
   chapter(title: string): void {
-    this.#print(`\n${pc.bold(title)}`);
+    this.#print(`\n${out.bold(title)}`);
   }
 
   async step<T>(text: string, work: () => Promise<T>): Promise<T> {
@@ -55,11 +55,11 @@ class Teller {
     this.#draw();
     try {
       const result = await work();
-      this.#finish(text, `  ${pc.green('✓')} ${text} ${pc.dim(`${this.seconds} s`)}`);
+      this.#finish(text, `  ${out.green('✓')} ${text} ${out.dim(`${this.seconds} s`)}`);
       this.steps.push(text);
       return result;
     } catch (error) {
-      this.#finish(text, `  ${pc.red('✗')} ${text}`);
+      this.#finish(text, `  ${out.red('✗')} ${text}`);
       throw error;
     }
   }

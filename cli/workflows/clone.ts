@@ -25,11 +25,12 @@ export interface Cloned {
 
 /**
  * Clones all releases of one package from one source.
- * @throws GtpkgError PACKAGE_NOT_FOUND, ALREADY_EXISTS, and what fetching and verifying throw; the directory is removed then
+ * @throws GtpkgError SOURCE_NOT_FOUND, PACKAGE_NOT_FOUND, ALREADY_EXISTS, and what fetching and verifying throw; the directory is removed then
  */
 export async function clonePackage(context: Context, word: string, directory: string): Promise<Cloned> {
   const { name, source: wanted } = parseWanted(word);
   const universe = new OfferedUniverse(await openSources(context));
+  universe.checkSource(wanted);
   const offered = universe.versions(name).filter((each) => wanted === undefined || each.source === wanted);
   const first = offered[0];
   if (first === undefined)

@@ -75,6 +75,7 @@ describe('bad requests and bad places', { timeout: 580_000 }, () => {
       [['verify', 'tool'], 'NOT_INSTALLED', 3, /list/],
       [['owns', '/no/such/file'], 'FILE_NOT_FOUND', 3, /path/],
       [['update', 'nosuch'], 'SOURCE_NOT_FOUND', 3, /acme/],
+      [['clone', 'tool@nosuch', 'there'], 'SOURCE_NOT_FOUND', 3, /acme/],
       [['publish', '.', '--index', 'nosuch'], 'INDEX_NOT_FOUND', 3, /index create/],
       [['key', 'export', '0000000000000000'], 'KEY_NOT_FOUND', 3, /key/],
     ];
