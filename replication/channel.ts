@@ -144,6 +144,7 @@ export class Channel {
 function gone(cause?: Error): GtpkgError {
   return new GtpkgError('HOME_BUSY', 'gtpkg seed stopped answering while it worked for this command', {
     hint: 'Run the command again.',
+    data: { gone: true },
     ...(cause === undefined ? {} : { cause }),
   });
 }

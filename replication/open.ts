@@ -7,13 +7,22 @@ import type { Depot, OpenOptions } from './contract.js';
 import { RemoteDepot } from './remote-depot.js';
 
 const RETRY = 100;
+/** A daemon that ends lets go of the store only after it has said goodbye to its peers. */
+const PARTING = 10_000;
 
 /**
  * Another command that holds the store is waited for TIMEOUT.lock; a daemon that starts meanwhile is used.
  * @throws GtpkgError HOME_BUSY and whatever opening the store throws
  */
 export async function openDepot(options: OpenOptions): Promise<Depot> {
-  const until = performance.now() + limits.TIMEOUT.lock;
+  const depot = await openWithin(options, limits.TIMEOUT.lock);
+  if (!depot.remote) return depot;
+  const { SteadyDepot } = await import('./steady-depot.js');
+  return new SteadyDepot(depot, () => openWithin(options, PARTING));
+}
+
+async function openWithin(options: OpenOptions, patience: number): Promise<Depot> {
+  const until = performance.now() + patience;
   for (;;) {
     if (options.mode !== 'own') {
       const daemon = await RemoteDepot.connect(options);
