@@ -372,3 +372,36 @@ declare module 'hyperdht' {
     on(event: 'network-change' | 'network-update', listener: () => void): this;
   }
 }
+
+declare module 'hyperswarm/lib/peer-discovery.js' {
+  import type { KeyPair } from 'hypercore';
+  import type HyperDHT from 'hyperdht';
+  import type { Endpoint } from 'hyperdht';
+
+  /** What it uses of a Hyperswarm. */
+  export interface DiscoveryHost {
+    readonly dht: HyperDHT;
+    readonly keyPair: KeyPair;
+    readonly server: { readonly relayAddresses: readonly Endpoint[] };
+    readonly listening: Promise<void> | null;
+    readonly connections: { has(id: string): boolean };
+    listen(): Promise<void>;
+    leave(topic: Buffer): Promise<void>;
+  }
+  export interface Discovery {
+    /** false when it failed */
+    refresh(options: { server: boolean; client: boolean }): Promise<boolean>;
+  }
+  export default class PeerDiscovery {
+    constructor(
+      host: DiscoveryHost,
+      topic: Buffer,
+      options: {
+        onpeer(peer: { publicKey: Buffer; relayAddresses: readonly Endpoint[] }): void;
+        onerror(error: unknown): void;
+      },
+    );
+    session(options: { server: boolean; client: boolean; onerror(error: unknown): void }): Discovery;
+    destroy(): Promise<void> | undefined;
+  }
+}
