@@ -1,13 +1,14 @@
 /**
- * Draws progress events on stderr: bars on a terminal, nothing but notes and warnings elsewhere,
+ * Draws progress events on stderr: bars on a terminal, notes and a sign of life now and then elsewhere (quiet.ts),
  * JSON lines when `--json` was given together with GTPKG_EVENTS=1.
  *
  * Bars are the last lines of the screen; notes are written above them. The cursor stays visible and nothing of the
  * terminal is changed, so that a process which is killed leaves no trace but its last line.
  */
 import { printable } from '../../model/bytes.js';
-import type { ProgressEvent, Report } from '../../model/events.js';
+import type { Report } from '../../model/events.js';
 import { err } from './colors.js';
+import { Quiet, told } from './quiet.js';
 import { pad, size } from './table.js';
 import { cut, width } from './width.js';
 
@@ -55,13 +56,7 @@ export function draw(options: { readonly json: boolean }): Drawing {
     return { report: events ? report : nothing, say: nothing, close: nothing };
   }
   if (process.stderr.isTTY && process.env['TERM'] !== 'dumb') return new Bars(process.stderr);
-  const say = (text: string): void => void process.stderr.write(`${text}\n`);
-  return { report: (event) => told(event, say), say, close: nothing };
-}
-
-function told(event: ProgressEvent, say: (text: string) => void): void {
-  if (event.kind === 'note') say(printable(event.text));
-  else if (event.kind === 'warning') say(`${err.yellow('warning')}: ${printable(event.text)}`);
+  return new Quiet((line) => void process.stderr.write(`${line}\n`));
 }
 
 /** `4 s left`, `3 min left`. */

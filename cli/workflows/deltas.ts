@@ -82,7 +82,15 @@ export async function makeDeltas(context: Context, work: DeltaWork): Promise<Del
   const made: DeltaRef[] = [];
   for (const from of older) {
     const outFile = join(scratch, 'delta');
-    const written = await writeDelta({ repoDir: repository, from, to: id, outFile });
+    const note = `${id.name} ${from.version} → ${id.version}`;
+    context.report({ kind: 'start', id: 'delta', label: 'Delta', unit: 'bytes' });
+    const written = await writeDelta({
+      repoDir: repository,
+      from,
+      to: id,
+      outFile,
+      onProgress: (done, total) => context.report({ kind: 'advance', id: 'delta', done, total, note }),
+    }).finally(() => context.report({ kind: 'end', id: 'delta' }));
     if (written !== undefined && written.byteLength <= core.byteLength * (1 - WORTH))
       made.push({
         version: from.version,

@@ -118,7 +118,16 @@ async function prepare(
     if (held === listed.pin.core.byteLength) return { entry: listed, key, state: 'unchanged' };
   }
   const file = join(job.scratch, 'image');
-  await writeImage(repository, id, file, job.compression === undefined ? {} : { level: job.compression });
+  const note = `${id.name} ${id.version}`;
+  context.report({ kind: 'start', id: 'compress', label: 'Compressing', unit: 'bytes' });
+  try {
+    await writeImage(repository, id, file, {
+      ...(job.compression === undefined ? {} : { level: job.compression }),
+      onProgress: (done, total) => context.report({ kind: 'advance', id: 'compress', done, total, note }),
+    });
+  } finally {
+    context.report({ kind: 'end', id: 'compress' });
+  }
   const core = await depot.putStatic(file);
   await rm(file);
   // the same release packed by another zstd is another core: the one that is listed stays

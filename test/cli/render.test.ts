@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { renderHistory } from '../../cli/render/history.js';
 import { renderChange, renderPlan } from '../../cli/render/plan.js';
+import { Quiet } from '../../cli/render/quiet.js';
 import { Bars } from '../../cli/render/progress.js';
 import { showsColors } from '../../cli/render/colors.js';
 import { count, facts, oneLine, size, table } from '../../cli/render/table.js';
@@ -348,6 +349,36 @@ describe('bars', () => {
     const bars = new Bars(terminal, () => now);
     return { terminal, bars, at: (ms) => (now = ms) };
   }
+
+  test('without a terminal there is a word when something takes long, and none before', () => {
+    const lines: string[] = [];
+    let now = 0;
+    const quiet = new Quiet(
+      (line) => void lines.push(line),
+      () => now,
+    );
+    now = 90_000; // idle time is no silence
+    quiet.report({ kind: 'start', id: 'all', label: 'Publishing', total: 3 });
+    quiet.report({ kind: 'advance', id: 'all', done: 0, note: 'one' });
+    quiet.report({ kind: 'start', id: 'z', label: 'Compressing', unit: 'bytes' });
+    for (const seconds of [1, 19, 21, 22, 40, 42]) {
+      now = 90_000 + seconds * 1000;
+      quiet.report({ kind: 'advance', id: 'z', done: seconds * 1e6, total: 5e7, note: 'big\u001b[2J 1.0' });
+    }
+    assert.deepEqual(lines, [
+      'Compressing: 21.0 MB of 50.0 MB  big\\u001b[2J 1.0',
+      'Compressing: 42.0 MB of 50.0 MB  big\\u001b[2J 1.0',
+    ]);
+    quiet.report({ kind: 'end', id: 'z' });
+    quiet.report({ kind: 'note', text: 'a note' });
+    now += 19_000;
+    quiet.report({ kind: 'advance', id: 'all', done: 1, note: 'two' });
+    assert.equal(lines.at(-1), 'a note');
+    now += 2_000;
+    quiet.report({ kind: 'advance', id: 'all', done: 2, note: 'three' });
+    assert.equal(lines.at(-1), 'Publishing: 2 of 3  three');
+    quiet.close();
+  });
 
   test('a short step draws nothing, a longer one a bar, and the end takes it away', () => {
     const { terminal, bars, at } = scene();
