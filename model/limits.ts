@@ -151,8 +151,11 @@ export const MAX_SERVED_CORES_PER_CONNECTION = 1024;
 export const MAX_PARALLEL_FETCHES = 48;
 /** Cores open in one fetch, those included that no peer has offered yet. */
 export const MAX_WAITING_FETCHES = 512;
-/** Blocks asked from one peer of one core at once, at least and at most (the latter on slow links). */
-export const INFLIGHT_BLOCKS: readonly [number, number] = [8, 64];
+/** Requests of one connection waiting for an answer: MAX_PARALLEL_FETCHES times what is asked of one core, several times over. */
+export const MAX_REQUESTS = 8192;
+/** Blocks of one core asked from one peer at once, at least and at most, and before it is known how fast it is. */
+export const INFLIGHT_BLOCKS: readonly [number, number] = [2, 64];
+export const FIRST_INFLIGHT_BLOCKS = 4;
 /** Message kinds of the control channel between peers: the numbers beyond are refused by protomux itself. */
 export const TALK_KINDS = 16;
 /** Topics that one peer may name: a machine with more sources finds the rest by DHT. */

@@ -56,8 +56,9 @@ function cut(bytes: Buffer, size: number): Buffer[] {
   return Array.from({ length: bytes.length / size }, (_, at) => bytes.subarray(at * size, (at + 1) * size));
 }
 
-/** News is gathered this long before it is told: messages are bounded in rate. */
-const GATHER = 1_500;
+/** News is gathered this long before it is told: shortly, but longer once there was much of it: messages are bounded in rate. */
+const GATHER = { short: 100, long: 1_500 } as const;
+const SHORT = { burst: 5, every: 10_000 } as const;
 
 /** What the exchange needs of the swarm. */
 export interface ExchangeContext {
@@ -74,6 +75,7 @@ export class Exchange {
   readonly #context: ExchangeContext;
   /** per connection: its topics, whom it was told of, how many dials it may still cause */
   readonly #seats = new WeakMap<Link, { topics: Set<string>; told: Set<CoreKey>; dials: Allowance }>();
+  readonly #short = new Allowance(SHORT);
   #topicsTold = '';
   #timer: NodeJS.Timeout | undefined;
 
@@ -95,16 +97,20 @@ export class Exchange {
 
   /** There is news: a topic joined, a peer that can be reached. Told after a moment. */
   changed(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const topics = this.#topics();
-      const news = topics.join() !== this.#topicsTold;
-      this.#topicsTold = topics.join();
-      for (const link of this.#context.links.values()) {
-        if (news && topics.length > 0) link.talk?.say(join, topics);
-        this.#tell(link);
-      }
-    }, GATHER).unref();
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        const topics = this.#topics();
+        const news = topics.join() !== this.#topicsTold;
+        this.#topicsTold = topics.join();
+        for (const link of this.#context.links.values()) {
+          if (news && topics.length > 0) link.talk?.say(join, topics);
+          this.#tell(link);
+        }
+      },
+      this.#short.take() ? GATHER.short : GATHER.long,
+    ).unref();
   }
 
   close(): void {

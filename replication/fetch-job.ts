@@ -5,6 +5,7 @@ import type Corestore from 'corestore';
 import type Hypercore from 'hypercore';
 import type { Connection, Download } from 'hypercore';
 import { decodeCoreKey, GtpkgError, type CoreKey, type CoreRef } from '../model/index.js';
+import { delivered } from './downloads.js';
 import { blockCount, blockLength } from './merkle.js';
 import { checkShape } from './static-core.js';
 
@@ -40,7 +41,8 @@ export class Job {
       (sum, held, index) => sum + (held === 1 ? blockLength(ref.byteLength, index) : 0),
       0,
     );
-    core.on('download', (index) => {
+    core.on('download', (index, _bytes, from, request) => {
+      if (request !== null) delivered(from.stream, request.elapsed);
       if (index >= has.length || has[index] === 1) return;
       has[index] = 1;
       this.lastBlock = performance.now();

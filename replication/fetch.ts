@@ -13,6 +13,7 @@ import type { Buckets } from './buckets.js';
 import type { FetchOptions } from './contract.js';
 import { aborted, storeFailure } from './failure.js';
 import { freeBytes } from './disk.js';
+import { hurry } from './downloads.js';
 import { Job, NAMED, PATIENCE } from './fetch-job.js';
 import type { LastSeen } from './last-seen.js';
 import { blockCount } from './merkle.js';
@@ -171,6 +172,7 @@ class FetchRun {
     if (this.#ended) return;
     const now = performance.now();
     for (const job of this.#jobs.values()) {
+      hurry(job.core.core);
       if (now >= job.lookAgain && job.isServed) {
         job.lookAgain = now + SEEN;
         this.#context.lastSeen.note(job.key);

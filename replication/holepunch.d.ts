@@ -42,6 +42,8 @@ declare module 'hypercore' {
   }
   /** Multiplexer of one connection. */
   export interface Muxer {
+    /** false: what is sent now waits in memory */
+    readonly drained: boolean;
     opened(channel: { protocol: string; id: Uint8Array }): boolean;
     pair(channel: { protocol: string; id?: Uint8Array }, notify: (id: Buffer) => Promise<void> | void): void;
     /** null when the connection is gone or the channel is open already */
@@ -83,8 +85,48 @@ declare module 'hypercore' {
     setTimeout(milliseconds: number): void;
     sendKeepAlive(): void;
   }
+  /** What a peer asks of us, verified by nobody. */
+  export interface Request {
+    readonly id: number;
+    readonly block: { readonly index: number } | null;
+  }
+  /** Blocks that a download waits for. */
+  export interface Range {
+    readonly start: number;
+    readonly end: number;
+    readonly userEnd: number;
+    readonly linear: boolean;
+    readonly blocks: readonly number[] | null;
+    readonly batches: readonly object[];
+  }
+  /** One block that peers were asked for, and when (Date.now()). */
+  export interface BlockRequest {
+    readonly index: number;
+    readonly inflight: readonly { readonly timestamp: number; readonly peer: CorePeer }[];
+  }
   /** One connection's view of one core. */
   export interface CorePeer {
+    readonly replicator: Replicator;
+    readonly removed: boolean;
+    /** by id; a request that is cancelled is taken out */
+    readonly remoteRequests: Map<number, Request>;
+    readonly core: InternalCore;
+    readonly syncsProcessing: number;
+    isActive(): boolean;
+    getMaxInflight(): number;
+    /** the next block from there that it has, and that is neither held nor asked of anybody; -1: none */
+    _findNext(index: number): number;
+    _remoteHasBlock(index: number): boolean;
+    /** false: not possible now */
+    _requestBlock(block: BlockRequest): boolean;
+    _requestRange(range: Range): boolean;
+    _requestRangeBlock(index: number, length: number): boolean;
+    _populateRangeBatches(range: Range): void;
+    _getValidEnd(end: number): number;
+    _maybeWant(index: number, part: object): void;
+    onrequest(request: Request): Promise<void>;
+    /** answers a request that is still in remoteRequests */
+    _handleRequest(request: Request): Promise<void>;
     readonly stream: Connection;
     readonly remotePublicKey: Buffer;
     readonly inflight: number;
@@ -95,6 +137,13 @@ declare module 'hypercore' {
     readonly remoteBitfield: { get(index: number): boolean };
   }
   export interface Replicator {
+    readonly constructor: {
+      readonly Peer: { readonly prototype: CorePeer };
+      readonly prototype: Replicator;
+    };
+    readonly hotswaps: { pick(peer: CorePeer): Iterable<BlockRequest> };
+    updatePeer(peer: CorePeer): void;
+    _updateHotswap(peer: CorePeer): void;
     allowFork: boolean;
     inflightRange: [number, number];
     readonly peers: readonly CorePeer[];
@@ -120,6 +169,7 @@ declare module 'hypercore' {
     readonly state: {
       readonly byteLength: number;
       readonly length: number;
+      readonly fork: number;
       readonly signature: Uint8Array | null;
       readonly storage: { read(): TreeReader };
     } | null;
@@ -154,7 +204,17 @@ declare module 'hypercore' {
     download(range: { start: number; end: number; linear?: boolean }): Download;
     applyProof(proof: Proof): Promise<boolean>;
     on(event: 'append' | 'ready' | 'close' | 'manifest', listener: () => void): this;
-    on(event: 'download' | 'upload', listener: (index: number, bytes: number, from: CorePeer) => void): this;
+    on(event: 'upload', listener: (index: number, bytes: number, from: CorePeer) => void): this;
+    /** `request` tells how long it took, in milliseconds; null when nobody asked */
+    on(
+      event: 'download',
+      listener: (
+        index: number,
+        bytes: number,
+        from: CorePeer,
+        request: { readonly elapsed: number } | null,
+      ) => void,
+    ): this;
     on(
       event: 'verification-error',
       listener: (

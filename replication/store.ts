@@ -6,8 +6,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Corestore from 'corestore';
 import Hypercore from 'hypercore';
-import { limits } from '../model/index.js';
+import { steerDownloads } from './downloads.js';
 import { storeFailure } from './failure.js';
+import { takeRequests } from './uploads.js';
 
 /** How long a core that nobody here reads goes on listening: short, so that channels close (default 20-40 s). */
 const LINGER = 500;
@@ -27,9 +28,10 @@ export async function openStore(home: string): Promise<Corestore> {
   quietenHypercore();
   // Peers open cores by discovery key with corestore's default, allowFork: true, so the option of get() is not enough.
   store.watch((core) => {
+    takeRequests(core.replicator);
+    steerDownloads(core.replicator);
     core.replicator.allowFork = false;
     core.replicator._notDownloadingLinger = LINGER;
-    core.replicator.inflightRange = [...limits.INFLIGHT_BLOCKS];
   });
   return store;
 }

@@ -34,6 +34,7 @@ import { discoveryKeyOf } from './store.js';
 import { Talks } from './talk.js';
 import { answersTcp, dialTcp, TcpServer } from './tcp.js';
 import { Topic, type TopicContext } from './topics.js';
+import { Uploads } from './uploads.js';
 
 const HOUSEKEEPING = 10_000;
 /** Looking again while nobody has what is wanted. */
@@ -77,6 +78,7 @@ export class Swarm {
   readonly #loopback: boolean;
   #lan: Lan | undefined;
   readonly #exchange: Exchange;
+  readonly #uploads: Uploads;
   readonly #listening: Address | undefined;
   readonly #topics = new Map<CoreKey, Topic>();
   readonly #bad = new Map<CoreKey, number>();
@@ -121,6 +123,10 @@ export class Swarm {
       skips: (key) => this.links.has(key) || book.isRefused(key),
       full: () => this.links.size >= (3 / 4) * this.#maxConnections,
       connected: (connection, dialled) => this.#accept(connection, dialled),
+    });
+    this.#uploads = new Uploads({
+      rate: options.upRate,
+      flooded: (connection) => this.offend(connection),
     });
     this.talks.on(hello, (link, said) => this.#greeted(link, said));
     this.#exchange = new Exchange({
@@ -480,6 +486,7 @@ export class Swarm {
   #replicate(connection: Connection): void {
     const { store } = this.#options;
     store.replicate(connection);
+    this.#uploads.attend(connection);
     const muxer = connection.userData;
     muxer.pair({ protocol: CORE_PROTOCOL }, async (discoveryKey) => {
       if (this.#closing || store.cores.size >= limits.MAX_SERVED_CORES) return;
