@@ -32,9 +32,8 @@ import { Buckets } from './buckets.js';
 import { freeBytes } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
 import { fetchCores } from './fetch.js';
-import { clearCore, reclaim } from './free.js';
-import { Holds } from './holds.js';
-import { Ledger } from './ledger.js';
+import { reclaim } from './free.js';
+import { Holdings } from './holdings.js';
 import { LastSeen } from './last-seen.js';
 import { LocalLog } from './log-core.js';
 import { applyLogProof, readLogFile, readLogProof } from './log-exchange.js';
@@ -42,7 +41,7 @@ import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
 import { leavesOf, putPart } from './static-part.js';
-import { closeStore, discoveryKeyOf, isWritable, openStore } from './store.js';
+import { closeStore, isWritable, openStore } from './store.js';
 import { Statistics } from './status.js';
 import { Swarm } from './swarm.js';
 import { transportKeyPair } from './transport-key.js';
@@ -58,11 +57,8 @@ export class LocalDepot implements Depot {
   readonly #stop = new AbortController();
   readonly #followed = new Map<CoreKey, LocalLog>();
   readonly #work = new Set<Promise<unknown>>();
-  readonly #ledger: Ledger;
-  readonly #holds: Holds;
+  readonly #holdings: Holdings;
   readonly #statistics: Statistics;
-  /** cores that fetches are after, and how many fetches */
-  readonly #wanted = new Map<CoreKey, number>();
   #network: Promise<Swarm> | undefined;
   #swarm: Swarm | undefined;
   #buckets: Buckets | undefined;
@@ -76,9 +72,8 @@ export class LocalDepot implements Depot {
     this.#book = book;
     this.#timeout = options.timeout ?? limits.TIMEOUT.idle;
     this.publicKey = encodeCoreKey(keyPair.publicKey);
-    this.#ledger = new Ledger(store, options.home);
-    this.#holds = new Holds(this.#ledger, this.#serves);
-    this.#statistics = new Statistics({ home: options.home, book, ledger: this.#ledger, holds: this.#holds });
+    this.#holdings = new Holdings(store, options.home, this.#serves);
+    this.#statistics = new Statistics({ home: options.home, book, ...this.#holdings });
   }
 
   /** @throws GtpkgError HOME_BUSY, ADDRESS_IN_USE, BAD_ADDRESS, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR */
@@ -122,7 +117,7 @@ export class LocalDepot implements Depot {
   }
 
   async #settled(ref: CoreRef): Promise<CoreRef> {
-    await this.#ledger.settle([discoveryKeyOf(decodeCoreKey(ref.key))]);
+    await this.#holdings.settle([ref.key]);
     return ref;
   }
 
@@ -152,27 +147,22 @@ export class LocalDepot implements Depot {
         held: options.heads === true ? 0 : held.reduce((sum, bytes) => sum + bytes, 0) - whole,
       };
       const stop = this.#stop.signal;
-      this.#want(missing, 1);
+      this.#holdings.want(missing, 1);
       try {
         await fetchCores(context, missing, {
           ...options,
           signal: options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]),
-          onProgress: (now) => report?.({ ...now, done: whole + now.done, total }),
+          onProgress: (now) => {
+            this.#holdings.settle(now.finished).catch(() => undefined); // others hear of it before all is here
+            report?.({ ...now, done: whole + now.done, total });
+          },
         });
       } finally {
-        this.#want(missing, -1);
-        if (this.#wanted.size === 0) this.#buckets?.rest();
-        await this.#ledger.settle(missing.map((ref) => discoveryKeyOf(decodeCoreKey(ref.key))));
+        this.#holdings.want(missing, -1);
+        if (this.#holdings.idle) this.#buckets?.rest();
+        await this.#holdings.settle(missing.map((ref) => ref.key));
       }
     });
-  }
-
-  #want(refs: readonly CoreRef[], change: 1 | -1): void {
-    for (const { key } of refs) {
-      const count = (this.#wanted.get(key) ?? 0) + change;
-      if (count === 0) this.#wanted.delete(key);
-      else this.#wanted.set(key, count);
-    }
   }
 
   source(ref: CoreRef): ByteSource {
@@ -269,36 +259,15 @@ export class LocalDepot implements Depot {
   }
 
   holdings(): Promise<readonly Holding[]> {
-    return this.#during(async () => {
-      await this.#ledger.load();
-      return [...this.#ledger.entries()].map(({ key, discoveryKey, byteLength, held }) => ({
-        key,
-        byteLength,
-        held,
-        seeders: this.#holds.seeders(discoveryKey),
-        used: this.#ledger.used(discoveryKey),
-      }));
-    });
+    return this.#during(() => this.#holdings.list());
   }
 
   seeders(keys: readonly CoreKey[]): Promise<number[]> {
-    return Promise.resolve(keys.map((key) => this.#holds.seeders(discoveryKeyOf(decodeCoreKey(key)))));
+    return Promise.resolve(this.#holdings.seeders(keys));
   }
 
   free(keys: readonly CoreKey[]): Promise<number> {
-    return this.#during(async () => {
-      await this.#ledger.load();
-      let bytes = 0;
-      for (const key of keys) {
-        const discoveryKey = discoveryKeyOf(decodeCoreKey(key));
-        const entry = this.#ledger.get(discoveryKey);
-        if (entry === undefined || this.#wanted.has(key)) continue;
-        await clearCore(this.#store, discoveryKey);
-        await this.#ledger.settle([discoveryKey]);
-        bytes += entry.held;
-      }
-      return bytes;
-    });
+    return this.#during(() => this.#holdings.free(keys));
   }
 
   reclaim(goal: number): Promise<number> {
@@ -316,9 +285,8 @@ export class LocalDepot implements Depot {
     this.#buckets?.close().catch(() => undefined); // as far as the swarm's own farewell leaves time
     await swarm?.close();
     await Promise.allSettled([...this.#work]);
-    this.#holds.close();
     await this.#statistics.close();
-    await Promise.all([this.#book.flush(), this.#ledger.save(), (await this.#lastSeen)?.flush()]);
+    await Promise.all([this.#book.flush(), this.#holdings.close(), (await this.#lastSeen)?.flush()]);
     await closeStore(this.#store);
   }
 
@@ -342,11 +310,11 @@ export class LocalDepot implements Depot {
         (swarm) => {
           this.#swarm = swarm;
           this.#statistics.watch(swarm);
-          this.#holds.watch(swarm);
+          this.#holdings.holds.watch(swarm);
           this.#buckets = new Buckets({
             join: (topic, announce) => swarm.topic(topic, announce),
             answering: () => swarm.dht === 'answering',
-            rare: () => this.#rare(),
+            rare: () => this.#holdings.rare(),
             serves: this.#serves,
           });
         },
@@ -354,14 +322,6 @@ export class LocalDepot implements Depot {
       );
     }
     return this.#network;
-  }
-
-  /** Discovery keys of the static cores held here, whole or in part, that few peers are known to hold. */
-  async #rare(): Promise<Buffer[]> {
-    await this.#ledger.load();
-    return [...this.#ledger.entries()]
-      .filter(({ held, discoveryKey }) => held > 0 && this.#holds.seeders(discoveryKey) < limits.RARE)
-      .map(({ discoveryKey }) => discoveryKey);
   }
 
   /** Runs work that close() waits for. */

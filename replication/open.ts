@@ -7,15 +7,15 @@ import type { Depot, OpenOptions } from './contract.js';
 import { RemoteDepot } from './remote-depot.js';
 
 const RETRY = 100;
-/** A daemon that ends lets go of the store only after it has said goodbye to its peers. */
+/** A daemon that ends lets go of the store only after it has said goodbye to its peers; and a new one gives short commands their time. */
 const PARTING = 10_000;
 
 /**
- * Another command that holds the store is waited for TIMEOUT.lock; a daemon that starts meanwhile is used.
+ * Another command that holds the store is waited for TIMEOUT.lock, by a daemon longer; a daemon that starts meanwhile is used.
  * @throws GtpkgError HOME_BUSY and whatever opening the store throws
  */
 export async function openDepot(options: OpenOptions): Promise<Depot> {
-  const depot = await openWithin(options, limits.TIMEOUT.lock);
+  const depot = await openWithin(options, options.mode === 'own' ? PARTING : limits.TIMEOUT.lock);
   if (!depot.remote) return depot;
   const { SteadyDepot } = await import('./steady-depot.js');
   return new SteadyDepot(depot, () => openWithin(options, PARTING));

@@ -27,6 +27,8 @@ export interface SeedPolicy {
 const PAUSES = [2_000, 5_000, 15_000, 60_000] as const;
 /** Cores fetched together: between two such lots the limit is looked at again. */
 const LOT = 256;
+/** Cores freed before it is asked again which are in use. */
+const FREED_TOGETHER = 32;
 /** Releases named in a warning. */
 const NAMED = 5;
 
@@ -140,7 +142,7 @@ export class Upkeep {
     };
     for (let fetched = 0; !this.#signal.aborted; fetched += LOT) {
       const { evict, fetch, leftOut } = await plan();
-      await this.#evict(depot, listed, evict);
+      await this.#evict(depot, service, { listed, ...evict });
       this.#tellRoom(leftOut, evict);
       if (fetch.length === 0 || this.#context.settings.offline) break;
       await this.#fetch(depot, fetch.slice(0, LOT), { done: fetched, all: fetched + fetch.length });
@@ -167,14 +169,23 @@ export class Upkeep {
     }
   }
 
-  async #evict(depot: Depot, listed: readonly Listed[], { free, last }: SeedPlan['evict']): Promise<void> {
+  async #evict(
+    depot: Depot,
+    service: DepotService,
+    { listed, free, last }: SeedPlan['evict'] & { listed: readonly Listed[] },
+  ): Promise<void> {
     if (free.length === 0) return;
     if (last.length > 0)
       this.#context.report({
         kind: 'warning',
         text: `No other seeder is known of ${count(last.length, 'release')} that goes now: ${nameThem(last, listed)}`,
       });
-    const freed = await depot.free(free.map((each) => each.key));
+    let freed = 0;
+    for (let start = 0; start < free.length && !this.#signal.aborted; start += FREED_TOGETHER) {
+      const keys = free.slice(start, start + FREED_TOGETHER).map((each) => each.key);
+      const used = service.inUse(); // a command may have come meanwhile
+      freed += await depot.free(keys.filter((key) => !used.has(key)));
+    }
     if (freed === 0) return;
     const { limit = Infinity } = this.#policy;
     if ((await depot.status()).diskBytes > limit) await depot.reclaim(limit);

@@ -6,13 +6,14 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { writeProgram } from '../../cli/demo/packages.js';
 import type { SwarmStatus } from '../../cli/workflows/status.js';
-import { BIN, World, type Running } from './harness.js';
+import { BIN, World, type Finished, type Running } from './harness.js';
 import { program } from './scene.js';
 
 const HALF = 400_000;
@@ -32,6 +33,16 @@ describe('seeders with a policy', { timeout: 580_000 }, () => {
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     return now;
+  };
+
+  /** A seeder whose last words matter: `end` has them. */
+  const told = async (home: string, args: readonly string[]): Promise<{ end: Promise<Finished> }> => {
+    const end = world.run(['seed', ...args], { home });
+    let over = false;
+    void end.then(() => (over = true));
+    while (!over && !existsSync(world.path(home, 'daemon.sock')))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    return { end };
   };
 
   const publish = async (...names: [string, string][]): Promise<void> => {
@@ -131,33 +142,33 @@ describe('seeders with a policy', { timeout: 580_000 }, () => {
   test('the last known copy of a listed release is not freed unless that is asked for, and then it is said', async () => {
     await world.stop(origin);
     const before = await status('mirror');
-    const stubborn = world.run(['seed', '--limit', '900kB', '--metrics', '127.0.0.1:0'], { home: 'mirror' });
+    const stubborn = await told('mirror', ['--limit', '900kB']);
     await until('mirror', (now) => now.seeding && (now.uptime ?? 0) > 12); // three rounds
     assert.deepEqual(names(await status('mirror')), names(before));
     const { pid } = await status('mirror');
     process.kill(pid ?? 0, 'SIGINT');
-    const { status: code, stderr } = await stubborn;
+    const { status: code, stderr } = await stubborn.end;
     assert.equal(code, 0);
     assert.match(
       stderr,
       /limit of 900 kB is exceeded .* no other seeder is known of \d releases .*--drop-last/,
     );
 
-    const ruthless = world.run(['seed', '--limit', '900kB', '--drop-last-copies'], { home: 'mirror' });
+    const ruthless = await told('mirror', ['--limit', '900kB', '--drop-last-copies']);
     const now = await until('mirror', (now) => now.seeding && now.held <= 900_000);
     process.kill(now.pid ?? 0, 'SIGTERM');
-    assert.match((await ruthless).stderr, /No other seeder is known of 2 releases that goes? now: /);
+    assert.match((await ruthless.end).stderr, /No other seeder is known of 2 releases that goes? now: /);
     origin = await world.seed('origin');
   });
 
   test('what an index kept here publishes is never freed', async () => {
     await world.stop(origin);
     const held = names(await status('origin')).length;
-    const keeping = world.run(['seed', '--limit', '1MB', '--drop-last-copies'], { home: 'origin' });
+    const keeping = await told('origin', ['--limit', '1MB', '--drop-last-copies']);
     const now = await until('origin', (now) => now.seeding && (now.uptime ?? 0) > 8);
     assert.equal(names(now).length, held);
     process.kill(now.pid ?? 0, 'SIGTERM');
-    assert.match((await keeping).stderr, /exceeded by .*the rest is needed here/);
+    assert.match((await keeping.end).stderr, /exceeded by .*the rest is needed here/);
     origin = await world.seed('origin');
   });
 
