@@ -177,6 +177,8 @@ export const TALK = {
   /** kinds of a later version: skipped, but not without end */
   unknown: { bytes: 64 * KiB, burst: 16, every: 1_000 },
 } as const;
+/** A write that failed on a disk with less room than this failed for want of room: the store writes whole files of some MiB, and frees them again. */
+export const FULL_DISK = 8 * MiB;
 /** Cores named in one request. */
 export const MAX_REFS = 200_000;
 /**

@@ -341,7 +341,7 @@ export class LocalDepot implements Depot {
       this.#options.onBroken?.();
     if (
       failure.code === 'IO_ERROR' &&
-      ((await freeBytes(this.#options.home)) ?? Infinity) < limits.RELEASE_CHUNK
+      ((await freeBytes(this.#options.home)) ?? Infinity) < limits.FULL_DISK
     ) {
       throw new GtpkgError('NO_SPACE', 'the disk that holds the store is full', {
         hint: 'Free some space, or choose another --home.',

@@ -30,6 +30,12 @@ const STORE: readonly (readonly [RegExp, ErrorCode, string, string])[] = [
     'Check who owns the home, or choose another --home.',
   ],
   [
+    /device file/i,
+    'IO_ERROR',
+    'the store was copied or restored from somewhere else, and two copies of one store do harm',
+    'Use the original; or remove the folder "store" in the home: releases are fetched again, but logs of indexes kept here are in it.',
+  ],
+  [
     /WRITE_FAILED|batch was not applied|corruption|IO error|EIO/i,
     'IO_ERROR',
     'the store cannot be read or written',
@@ -40,11 +46,28 @@ const STORE: readonly (readonly [RegExp, ErrorCode, string, string])[] = [
 /** What the store threw, as a GtpkgError: HOME_BUSY, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR, else INTERNAL. */
 export function storeFailure(cause: unknown): GtpkgError {
   if (cause instanceof GtpkgError) return cause;
-  const text = `${systemCode(cause) ?? ''} ${cause instanceof Error ? cause.message : String(cause)}`;
+  const text = wordsOf(cause);
   for (const [pattern, code, message, hint] of STORE) {
     if (pattern.test(text)) return new GtpkgError(code, message, { hint, cause });
   }
   return new GtpkgError('INTERNAL', `the store failed: ${text.trim()}`, { cause });
+}
+
+/** Code and message, those of what caused it included: RocksDB's own error stands behind "Batch was not applied". */
+function wordsOf(cause: unknown, depth = 3): string {
+  const words = `${systemCode(cause) ?? ''} ${cause instanceof Error ? cause.message : String(cause)}`;
+  return depth > 0 && cause instanceof Error && cause.cause !== undefined
+    ? `${words} ${wordsOf(cause.cause, depth - 1)}`
+    : words;
+}
+
+/**
+ * Whether a block was refused for what the peer sent: undefined, or our own failure to store it, for which nobody else is to blame.
+ * @param cause - of hypercore's `verification-error`, which is said for both
+ */
+export function ownFailure(cause: unknown): GtpkgError | undefined {
+  const failure = storeFailure(cause);
+  return failure.code === 'INTERNAL' ? undefined : failure;
 }
 
 /** What reading a file that the user named threw. */

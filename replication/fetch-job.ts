@@ -6,6 +6,7 @@ import type Hypercore from 'hypercore';
 import type { Connection, Download } from 'hypercore';
 import { decodeCoreKey, GtpkgError, type CoreKey, type CoreRef } from '../model/index.js';
 import { delivered } from './downloads.js';
+import { ownFailure } from './failure.js';
 import { blockCount, blockLength } from './merkle.js';
 import { checkShape } from './static-core.js';
 
@@ -20,6 +21,8 @@ export const NAMED = 20;
 export interface JobEvents {
   block(bytes: number): void;
   corrupt(connection: Connection, response: unknown): void;
+  /** what came cannot be stored */
+  failed(cause: GtpkgError): void;
 }
 
 /** One core on its way. */
@@ -50,7 +53,10 @@ export class Job {
     });
     core.on('verification-error', (error, _request, response, from) => {
       // INVALID_OPERATION also happens between honest peers, when a tree grew meanwhile
-      if (error.code !== 'INVALID_OPERATION') events.corrupt(from.stream, response);
+      if (error.code === 'INVALID_OPERATION') return;
+      const own = ownFailure(error);
+      if (own === undefined) events.corrupt(from.stream, response);
+      else events.failed(own);
     });
     this.#download = core.download({ start: 0, end: has.length });
   }

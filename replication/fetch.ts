@@ -139,6 +139,7 @@ class FetchRun {
           this.#corrupt.add(ref.key);
           this.#context.swarm.strike(connection, response);
         },
+        failed: (cause: unknown) => this.#finish(cause),
       };
       job = await Job.open(this.#context.store, ref, { events, heads: this.#options.heads === true });
     } catch (cause) {
@@ -274,7 +275,7 @@ class FetchRun {
       lastSeen: lastSeen ?? null,
     };
     const kept = `What was fetched is kept. ${whenSeen(lastSeen)}`;
-    if (((await freeBytes(home)) ?? Infinity) < 2 * limits.RELEASE_CHUNK) {
+    if (((await freeBytes(home)) ?? Infinity) < limits.FULL_DISK / 4) {
       this.#finish(
         new GtpkgError('NO_SPACE', 'the disk that holds the store is full', {
           hint: `Free some space and try again. ${kept}`,

@@ -9,7 +9,7 @@ import type { CorePeer } from 'hypercore';
 import { encodeCoreKey, GtpkgError, limits, systemCode, type CoreKey } from '../model/index.js';
 import type { Log, Refreshed, WaitOptions } from './contract.js';
 import { writeAtomic } from './disk.js';
-import { aborted, storeFailure } from './failure.js';
+import { aborted, ownFailure, storeFailure } from './failure.js';
 import { connectTime, noPeer, silence } from './patience.js';
 import type { Swarm } from './swarm.js';
 
@@ -54,7 +54,7 @@ export class LocalLog implements Log {
     this.#context = context;
     this.key = encodeCoreKey(core.key);
     core.on('verification-error', (error, _request, response, from) => {
-      if (error.code === 'INVALID_OPERATION') return;
+      if (error.code === 'INVALID_OPERATION' || ownFailure(error) !== undefined) return;
       this.#corrupt++;
       void context.network().then((swarm) => swarm?.strike(from.stream, response));
     });

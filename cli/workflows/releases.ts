@@ -131,7 +131,7 @@ function refused(error: unknown, { pin, source, way }: WantedRelease): unknown {
   return new GtpkgError(code, message.includes(title) ? message : `${title}: ${message}`, {
     hint:
       error.hint ??
-      `Nothing was changed. Tell the makers of ${source}; once they have put it right, gtpkg update brings it.`,
+      `Nothing was changed. ${code === 'SIGNATURE_FUTURE' ? 'Check the clock of this machine. ' : ''} Tell the makers of ${source}; once they have put it right, gtpkg update brings it.`,
     data: { ...error.data, package: pin.name, version: pin.version, source },
     cause: error,
   });

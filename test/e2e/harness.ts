@@ -48,7 +48,8 @@ export class World {
     return join(this.dir, ...parts);
   }
 
-  #spawn(args: readonly string[], { home, env, cwd, input, through = [] }: RunOptions): ChildProcess {
+  /** Starts a command; it is killed at the end if it still runs. */
+  spawn(args: readonly string[], { home, env, cwd, input, through = [] }: RunOptions): ChildProcess {
     const clean = Object.fromEntries(
       Object.entries(process.env).filter(
         ([name]) => !name.startsWith('GTPKG_') && !name.startsWith('NODE_TEST'),
@@ -78,7 +79,7 @@ export class World {
 
   /** Runs a command to its end, whatever that is. */
   async run(args: readonly string[], options: RunOptions): Promise<Finished> {
-    const child = this.#spawn(args, options);
+    const child = this.spawn(args, options);
     let stdout = '';
     let stderr = '';
     child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
@@ -115,7 +116,7 @@ export class World {
 
   /** Starts a command that goes on, and waits for its first JSON line. */
   async start(args: readonly string[], options: RunOptions): Promise<Running> {
-    const child = this.#spawn([...args, '--json'], options);
+    const child = this.spawn([...args, '--json'], options);
     let stderr = '';
     child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     const first = await new Promise<Record<string, string>>((resolve, reject) => {
@@ -139,8 +140,12 @@ export class World {
   }
 
   /** Starts a seeder; gives the process and the address that `peer add` takes. */
-  async seed(home: string, args: readonly string[] = []): Promise<Running & { readonly address: string }> {
-    const running = await this.start(['seed', '--listen', '127.0.0.1:0', ...args], { home });
+  async seed(
+    home: string,
+    args: readonly string[] = [],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Running & { readonly address: string }> {
+    const running = await this.start(['seed', '--listen', '127.0.0.1:0', ...args], { home, env });
     return { ...running, address: running.first['address'] ?? '' };
   }
 

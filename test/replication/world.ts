@@ -119,7 +119,12 @@ export class RemoteNode {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const node = new RemoteNode(child);
-    await node.call('ready');
+    try {
+      await node.call('ready');
+    } catch (cause) {
+      await node.kill();
+      throw cause;
+    }
     return node;
   }
 
