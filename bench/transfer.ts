@@ -62,22 +62,16 @@ async function measureSpeed(contenders: Record<string, Contender>, size: number)
     seederPeak: Math.max(...list.map(({ seederPeak }) => seederPeak)),
     clientPeak: Math.max(...list.map(({ clientPeak }) => clientPeak)),
   }));
-  say(
-    `one client, ${mebibytes(size)} MiB, no limit`.padEnd(44),
-    'MiB/s',
-    '× aria2c',
-    'peak MiB: seeder',
-    'client',
-  );
-  for (const row of rows) {
-    say(
-      row.name.padEnd(44),
+  table([
+    [`one client, ${mebibytes(size)} MiB, no limit`, 'MiB/s', '× aria2c', 'seeder MiB', 'client MiB'],
+    ...rows.map((row) => [
+      row.name,
       row.rate.toFixed(0),
       row.toAria2c.toFixed(2),
       mebibytes(row.seederPeak),
       mebibytes(row.clientPeak),
-    );
-  }
+    ]),
+  ]);
   return rows;
 }
 
@@ -95,26 +89,19 @@ async function measureSwarm(contenders: Record<string, Contender>, size: number)
     seederPeak: Math.max(...list.map(({ seederPeak }) => seederPeak)),
     clientPeak: Math.max(...list.map(({ clientPeak }) => clientPeak)),
   }));
-  say(
-    `${clients} clients, ${mebibytes(size)} MiB, seeder at ${mebibytes(cap)} MiB/s`.padEnd(44),
-    'one s',
-    `${clients} at once s`,
-    'ratio',
-    'seeder sent ×',
-    'peak MiB: seeder',
-    'client',
-  );
-  for (const row of rows) {
-    say(
-      row.name.padEnd(44),
+  const title = `${clients} clients, ${mebibytes(size)} MiB, seeder at ${mebibytes(cap)} MiB/s`;
+  table([
+    [title, 'one s', `${clients} s`, 'ratio', 'sent ×', 'seeder MiB', 'client MiB'],
+    ...rows.map((row) => [
+      row.name,
       row.alone.toFixed(1),
       row.together.toFixed(1),
       row.ratio.toFixed(2),
       row.sent.toFixed(2),
       mebibytes(row.seederPeak),
       mebibytes(row.clientPeak),
-    );
-  }
+    ]),
+  ]);
   return rows;
 }
 
@@ -148,9 +135,9 @@ function slowest(seconds: readonly number[]): number {
   return Math.max(...seconds);
 }
 
-function say(...columns: readonly string[]): void {
-  if (!values.json)
-    process.stdout.write(
-      `${columns.map((text, at) => (at === 0 ? text : text.padStart(Math.max(8, text.length)))).join('  ')}\n`,
-    );
+/** The first row are the heads; MiB without more are of memory at its peak. */
+function table(rows: readonly (readonly string[])[]): void {
+  if (values.json) return;
+  for (const [first = '', ...rest] of rows)
+    process.stdout.write(`${first.padEnd(42)}${rest.map((text) => text.padStart(12)).join('')}\n`);
 }
