@@ -254,6 +254,8 @@ export interface OpenOptions {
   /** bytes per second over all connections together; absent: as fast as it goes */
   readonly upRate?: number | undefined;
   readonly downRate?: number | undefined;
+  /** false: take no TCP connections, as behind a firewall; whoever takes them is dialled over TCP all the same */
+  readonly tcp?: boolean | undefined;
   /** connections at once; MAX_CONNECTIONS when absent */
   readonly maxConnections?: number | undefined;
   /** milliseconds without progress before a wait ends; TIMEOUT.idle when absent */

@@ -293,7 +293,7 @@ export class LocalDepot implements Depot {
   #net(): Promise<Swarm> {
     if (this.#stop.signal.aborted) return Promise.reject(aborted(this.#stop.signal));
     if (this.#network === undefined) {
-      const { bootstrap, listen, upRate, downRate, maxConnections } = this.#options;
+      const { bootstrap, listen, upRate, downRate, maxConnections, tcp } = this.#options;
       this.#network = Swarm.start({
         store: this.#store,
         keyPair: this.#keyPair,
@@ -305,6 +305,7 @@ export class LocalDepot implements Depot {
         upRate,
         downRate,
         maxConnections,
+        tcp,
       });
       this.#network.then(
         (swarm) => {

@@ -40,3 +40,18 @@ export function endpoint(connection: Connection): Address | undefined {
   const host = remoteHost ?? remoteAddress;
   return host === undefined || port === undefined || port === 0 ? undefined : { host, port };
 }
+
+/** Two dials of both ends meet within this time; a later one means that the other end has lost the connection. */
+const SETTLED = 10_000;
+
+/**
+ * Which of two connections to one peer stays; both ends decide alike: TCP before UDX, a later dial of the same side before
+ * its earlier one, else the one that the larger key dialled.
+ * @param publicKey - our own
+ */
+export function replaces(link: Link, old: Link, publicKey: Buffer): boolean {
+  if (link.since - old.since > SETTLED) return true;
+  if (link.transport !== old.transport) return link.transport === 'tcp';
+  if (link.connection.isInitiator === old.connection.isInitiator) return true;
+  return link.connection.isInitiator === publicKey.compare(link.connection.remotePublicKey) > 0;
+}

@@ -22,17 +22,18 @@ import {
 import { isLoopback } from './address.js';
 import { Dialler } from './dialler.js';
 import { Exchange } from './exchange.js';
-import { hello, VERSION, type Hello } from './hello.js';
+import { hello, VERSION } from './hello.js';
 import { Lan } from './lan.js';
 import { Limiter } from './limiter.js';
-import { channels, CORE_PROTOCOL, endpoint, type Link } from './link.js';
+import { channels, CORE_PROTOCOL, endpoint, replaces, type Link } from './link.js';
 import { networks } from './networks.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
+import { Reach } from './reach.js';
 import { secureStreams, type Secure } from './secure.js';
 import { discoveryKeyOf } from './store.js';
 import { Talks } from './talk.js';
-import { answersTcp, dialTcp, TcpServer } from './tcp.js';
+import { TcpServer } from './tcp.js';
 import { Topic, type TopicContext } from './topics.js';
 import { Uploads } from './uploads.js';
 
@@ -44,10 +45,6 @@ const ANNOUNCE = 3000;
 const SILENT = 1000;
 /** Leaving the DHT politely may take long when it is not there; then we just go. */
 const FAREWELL = 1500;
-/** Two dials of both ends meet within this time; a later one means that the other end has lost the connection. */
-const SETTLED = 10_000;
-/** Who accepted a UDX connection leaves the first try of TCP to the other end. */
-const PATIENCE = 3000;
 
 export interface SwarmOptions extends NodeOptions {
   readonly store: Corestore;
@@ -61,7 +58,7 @@ export interface SwarmOptions extends NodeOptions {
   readonly downRate?: number | undefined;
   readonly maxConnections?: number | undefined;
   /** false: takes no TCP connections, as behind a firewall; TCP is dialled all the same */
-  readonly tcp?: boolean;
+  readonly tcp?: boolean | undefined;
 }
 
 export class Swarm {
@@ -91,7 +88,6 @@ export class Swarm {
   #gone = { bytesIn: 0, bytesOut: 0 };
   #closing = false;
   #sought = performance.now();
-  #probes = 0;
   /** connections made since the start */
   connected = 0;
   /** when the last connection was lost, or the swarm started */
@@ -128,7 +124,14 @@ export class Swarm {
       rate: options.upRate,
       flooded: (connection) => this.offend(connection),
     });
-    this.talks.on(hello, (link, said) => this.#greeted(link, said));
+    const reach = new Reach({
+      keyPair,
+      secure,
+      stands: (link) => !this.#closing && this.links.get(link.key) === link,
+      faster: (connection, dialled) => this.#accept(connection, dialled),
+      reached: (link, at) => this.#reached(link, at),
+    });
+    this.talks.on(hello, (link, said) => reach.greeted(link, said));
     this.#exchange = new Exchange({
       talks: this.talks,
       links: this.links,
@@ -405,7 +408,7 @@ export class Swarm {
       !this.#closing &&
       !book.isRefused(key) &&
       !connection.remotePublicKey.equals(keyPair.publicKey) &&
-      (old === undefined ? this.#roomFor(address) : this.#replaces(link, old));
+      (old === undefined ? this.#roomFor(address) : replaces(link, old, keyPair.publicKey));
     if (!welcome) {
       connection.destroy();
       return;
@@ -428,50 +431,6 @@ export class Swarm {
     link.talk?.say(hello, { version: VERSION, stays: this.#options.server, port: this.#tcp?.port ?? 0 });
     this.#exchange.greet(link);
     this.onlink(link);
-  }
-
-  /**
-   * Which of two connections to one peer stays; both ends decide alike: TCP before UDX, a later dial of the same side
-   * before its earlier one, else the one that the larger key dialled.
-   */
-  #replaces(link: Link, old: Link): boolean {
-    if (link.since - old.since > SETTLED) return true;
-    if (link.transport !== old.transport) return link.transport === 'tcp';
-    if (link.connection.isInitiator === old.connection.isInitiator) return true;
-    const larger = this.#options.keyPair.publicKey.compare(link.connection.remotePublicKey) > 0;
-    return link.connection.isInitiator === larger;
-  }
-
-  /** A peer said where it takes TCP connections: they are faster, and others may be told of an address that answers. */
-  #greeted(link: Link, said: Hello): void {
-    link.hello = said;
-    const { address, transport } = link;
-    if (address === undefined || said.port === 0) this.#reached(link, link.reach);
-    else if (link.reach !== undefined && transport === 'tcp') this.#reached(link, link.reach);
-    else {
-      const at = { host: address.host, port: said.port };
-      const wait = transport === 'udx' && !link.connection.isInitiator ? PATIENCE : 0;
-      setTimeout(() => void this.#probe(link, at), wait).unref();
-    }
-  }
-
-  async #probe(link: Link, at: Address): Promise<void> {
-    if (this.#closing || this.links.get(link.key) !== link || this.#probes >= limits.MAX_DIALS) return;
-    this.#probes++;
-    try {
-      if (link.transport === 'tcp') {
-        this.#reached(link, (await answersTcp(at)) ? at : undefined);
-        return;
-      }
-      const { keyPair } = this.#options;
-      const signal = AbortSignal.timeout(limits.TIMEOUT.handshake);
-      const { remotePublicKey } = link.connection;
-      const faster = await dialTcp(at, remotePublicKey, { keyPair, secure: this.#secure, signal });
-      if (faster === undefined) this.#reached(link, link.reach);
-      else this.#accept(faster, at);
-    } finally {
-      this.#probes--;
-    }
   }
 
   #reached(link: Link, at: Address | undefined): void {
