@@ -25,7 +25,7 @@ const BUGS: readonly string[] = [
   'package-repo/directory.ts',
   'package-repo/trees.ts',
   'replication/daemon-arguments.ts',
-  'replication/daemon.ts',
+  'replication/daemon-client.ts',
   'replication/failure.ts',
   'replication/fetch-job.ts',
   'replication/static-core.ts',
