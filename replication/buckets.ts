@@ -1,6 +1,6 @@
 /**
  * Bucket topics: where those meet who hold, and those who want, a core that nobody in their distributions' swarms holds.
- * docs/formats/swarm.md, ADR 0009.
+ * docs/formats/swarm.md, ADR 0012.
  *
  * 64 topics for all cores there are; a core's is decided by its discovery key. A node that serves announces the buckets of what it
  * holds and hardly anybody else does, slowly and in the background: an announcement costs tens of milliseconds and memory as long

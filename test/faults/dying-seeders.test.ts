@@ -31,8 +31,11 @@ describe('seeders that die', { timeout: 400_000 }, () => {
     await first.kill();
     assert.equal(await download.ended, 0, download.output);
     assert.ok(had < PAYLOAD, 'it was in the middle');
-    // both were asked for the same blocks at the end, and a dead one cannot say what it sent
-    assert.ok((await second.sent()) < 1.5 * PAYLOAD);
+    const sent = await second.sent();
+    console.log(
+      `${had} bytes when one was killed, ${sent} bytes from the other, ${PAYLOAD} bytes of payload`,
+    );
+    assert.ok(sent < PAYLOAD - had / 2 + 2 * MiB, `${sent} bytes`);
     await scene.isWhole(client);
   });
 

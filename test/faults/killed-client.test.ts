@@ -8,7 +8,7 @@ const MiB = 1024 * 1024;
 const PAYLOAD = 24 * MiB;
 const KILLS = 20;
 /** Bytes that may be under way when a process dies: what it had asked for, and what it had not written yet. */
-const UNDER_WAY = 3 * MiB;
+const UNDER_WAY = MiB;
 
 describe('a client that is killed', { timeout: 500_000 }, () => {
   let scene: Scene;
