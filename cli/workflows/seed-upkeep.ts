@@ -14,8 +14,8 @@ import { updateSources } from './sources.js';
 
 /** What a seeder is to hold. */
 export interface SeedPolicy {
-  /** sources that it serves */
-  readonly sources: readonly Source[];
+  /** index cores of the sources that it serves: a source may get another name meanwhile */
+  readonly serves: ReadonlySet<CoreKey>;
   /** undefined: what other commands fetch, and nothing by itself */
   readonly hold: Selection | undefined;
   /** bytes */
@@ -64,7 +64,8 @@ export class Upkeep {
 
   async #round(depot: Depot, service: DepotService): Promise<void> {
     const { offline } = this.#context.settings;
-    const { sources, hold, limit } = this.#policy;
+    const { hold, limit } = this.#policy;
+    const sources = await this.#sources();
     const failures: GtpkgError[] = [];
     const attempt = async (work: () => Promise<unknown>): Promise<void> => {
       try {
@@ -85,6 +86,13 @@ export class Upkeep {
     if (!offline) await attempt(() => depot.fetch(indexes.cores, { signal: this.#signal }));
     if (hold !== undefined || limit !== undefined) await attempt(() => this.#hold(depot, service, indexes));
     if (failures[0] !== undefined) throw failures[0];
+  }
+
+  async #sources(): Promise<Source[]> {
+    const { serves } = this.#policy;
+    return (await listSources(this.#context)).filter(({ introduction }) =>
+      serves.has(introduction.indexCore),
+    );
   }
 
   /** What a new client needs of an index beside its log; one that only followed along has never fetched all of it. */
@@ -115,8 +123,8 @@ export class Upkeep {
     service: DepotService,
     indexes: { cores: readonly CoreRef[]; blind: boolean },
   ): Promise<void> {
-    const { sources, hold, limit, lastCopies } = this.#policy;
-    const names = new Set(sources.map((source) => source.name));
+    const { hold, limit, lastCopies } = this.#policy;
+    const names = new Set((await this.#sources()).map((source) => source.name));
     const listed = await this.#listings.sources();
     const selected =
       hold === undefined ? [] : listed.filter((each) => names.has(each.source)).filter(selects(hold));

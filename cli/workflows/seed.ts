@@ -11,7 +11,7 @@ import { untilStopped } from '../stop.js';
 import { Upkeep, type SeedPolicy } from './seed-upkeep.js';
 
 /** What the command line says. */
-export interface SeedOptions extends Omit<SeedPolicy, 'sources'> {
+export interface SeedOptions extends Omit<SeedPolicy, 'serves'> {
   /** names; all when there are none */
   readonly sources: readonly string[];
   readonly listen: string | undefined;
@@ -161,7 +161,7 @@ class Run {
     this.#round = new AbortController();
     const upkeep = new Upkeep(
       context,
-      { ...this.#options, sources },
+      { ...this.#options, serves: new Set(sources.map((source) => source.introduction.indexCore)) },
       AbortSignal.any([this.#signal, this.#round.signal]),
     );
     this.#upkeep = upkeep.run(depot, this.#service);
@@ -189,6 +189,9 @@ class Run {
         : `Seeding ${names.join(', ')}; ^C stops.`,
     );
     if (address !== null) note(`Others dial this node directly with: gtpkg peer add ${address}`);
-    if (metrics !== null) note(`Figures for Prometheus: ${metrics}`);
+    if (metrics === null) return;
+    note(`Figures for Prometheus: ${metrics}`);
+    if (!/^http:\/\/(127\.|localhost:)/.test(metrics))
+      this.#context.report({ kind: 'warning', text: 'Whoever can reach that address can read them.' });
   }
 }

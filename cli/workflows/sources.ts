@@ -101,7 +101,10 @@ export async function updateSources(context: Context, names: readonly string[]):
   for (const source of sources) {
     context.report({ kind: 'advance', id: 'update', done: updates.length, note: source.name });
     try {
-      updates.push((await sync(context, source)).update);
+      const { update, name } = await sync(context, source);
+      const nameless = source.name === shortName(source.introduction);
+      const { name: now } = nameless ? await takeOwnName(context, source, name.toLowerCase()) : source;
+      updates.push({ ...update, name: now });
     } catch (error) {
       if (!(error instanceof GtpkgError) || error.code === 'INTERNAL') throw error;
       first ??= error;

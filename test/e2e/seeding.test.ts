@@ -210,6 +210,20 @@ describe('seeders with a policy', { timeout: 580_000 }, () => {
     await world.stop(seeder);
   });
 
+  test('a source that was added without a peer takes its name with its first index, under a seeder too', async () => {
+    const home = 'late';
+    const { source } = await world.json<{ source: { name: string } }>(
+      ['source', 'add', introduction, '--offline'],
+      { home },
+    );
+    assert.notEqual(source.name, 'acme');
+    const seeder = await world.start(['seed', '--package', 'dog'], { home });
+    const now = await until(home, (now) => names(now).length === 1);
+    assert.deepEqual(now.topics, ['acme']);
+    await world.json(['update', 'acme'], { home });
+    assert.equal(await world.stop(seeder), 0);
+  });
+
   test('a second seeder of one home is told who runs', async () => {
     const seeder = await world.seed('some');
     const error = await world.fails(['seed'], { home: 'some' });
