@@ -9,6 +9,7 @@ import { networkInterfaces } from 'node:os';
 import { formatAddress, GtpkgError, systemCode, type Address } from '../model/index.js';
 
 const ANY = '0.0.0.0';
+const LOOPBACK_BROADCAST = '127.255.255.255';
 /** Ports looked at until one is free for both UDP and TCP. */
 const TRIES = 8;
 
@@ -43,7 +44,8 @@ export async function bindable(address: Address): Promise<Address> {
       hint: 'Peers are reached over IPv4; give an IPv4 address or a name that has one.',
     });
   }
-  if (found.address !== ANY && reachOf(found.address) === undefined) {
+  const group = found.address === LOOPBACK_BROADCAST || reachOf(found.address) === undefined;
+  if (group && found.address !== ANY) {
     throw new GtpkgError('BAD_ADDRESS', `${found.address} is the address of a group, not of one machine`, {
       hint: 'Give an address of this machine.',
     });

@@ -219,6 +219,8 @@ describe('peers find each other and share', () => {
       openDepot({ home: world.path('second'), bootstrap: [], listen: { host: '::1', port: 0 } }),
       code('BAD_ADDRESS'),
     );
+    for (const host of ['224.0.0.1', '255.255.255.255', '127.255.255.255', 'no-such-host.invalid'])
+      await assert.rejects(startBootstrap({ host }), code('BAD_ADDRESS'), host);
     const node = await startBootstrap();
     await assert.rejects(startBootstrap(node.address), code('ADDRESS_IN_USE'));
     await node.close();
