@@ -4,8 +4,8 @@
  *
  * - Rarest first: of some blocks that a peer has, the one that fewest others have. Clients of one seeder so get different blocks, and
  *   the rest from each other. What a much faster peer has too is not asked of a slow one.
- * - A window for each connection: as many blocks as it delivers within LATENCY. What is asked of a slow peer early cannot
- *   be had from a faster one later.
+ * - A window for each connection: as many blocks as it delivers without a queue of its own. What is asked of a slow peer early
+ *   cannot be had from a faster one later, and what waits to be stored fills the memory.
  * - A block that is asked for already is asked of a second peer only when that one is much faster, or the first has had PATIENCE for it.
  *
  * Only downloads of bounded ranges are steered, which is what fetches of static cores are; logs are left as they are.
@@ -15,8 +15,10 @@ import { limits } from '../model/index.js';
 
 /** Blocks compared to find a rare one: as good as all of them, and as fast as a few. */
 const LOOK = 24;
-/** A block that took less than the first lets the window grow, one that took longer than the second lets it shrink. Milliseconds. */
-const LATENCY = { good: 400, bad: 1200 } as const;
+/** The window grows while a block takes no more than twice the shortest time and this, and shrinks past four times and that. Milliseconds. */
+const SLACK = { good: 100, bad: 1000 } as const;
+/** Slower than this, a peer has to compare with others that have the same block. */
+const SLOW = 400;
 /** Before a second peer is asked for the same block. */
 const PATIENCE = 1500;
 /** of the newest latency in the mean */
@@ -26,8 +28,10 @@ const WEIGHT = 0.3;
 interface Pace {
   /** blocks that may be on their way */
   window: number;
-  /** milliseconds from request to block, recent ones counting most */
+  /** milliseconds from request to verified block, recent ones counting most */
   latency: number;
+  /** the shortest ever */
+  shortest: number;
 }
 const paces = new WeakMap<Connection, Pace>();
 
@@ -35,17 +39,20 @@ const paces = new WeakMap<Connection, Pace>();
 export function delivered(connection: Connection, elapsed: number): void {
   const [least, most] = limits.INFLIGHT_BLOCKS;
   let pace = paces.get(connection);
-  if (pace === undefined)
-    paces.set(connection, (pace = { window: limits.FIRST_INFLIGHT_BLOCKS, latency: elapsed }));
+  if (pace === undefined) {
+    pace = { window: limits.FIRST_INFLIGHT_BLOCKS, latency: elapsed, shortest: elapsed };
+    paces.set(connection, pace);
+  }
   pace.latency += (elapsed - pace.latency) * WEIGHT;
-  if (elapsed <= LATENCY.good) pace.window = Math.min(most, pace.window + 1);
-  else if (elapsed >= LATENCY.bad) pace.window = Math.max(least, pace.window - 1);
+  pace.shortest = Math.min(pace.shortest, elapsed);
+  if (elapsed <= 2 * pace.shortest + SLACK.good) pace.window = Math.min(most, pace.window + 1);
+  else if (elapsed >= 4 * pace.shortest + SLACK.bad) pace.window = Math.max(least, pace.window - 1);
 }
 
 /** True when one of two peers is slow and the other much faster. One that has delivered nothing yet is given the benefit of the doubt. */
 function isOutpaced(slow: Connection, fast: Connection): boolean {
   const latency = paces.get(slow)?.latency ?? 0;
-  return latency > LATENCY.good && (paces.get(fast)?.latency ?? 0) < latency / 2;
+  return latency > SLOW && (paces.get(fast)?.latency ?? 0) < latency / 2;
 }
 
 /** To be called now and then: blocks that have waited too long at one peer are asked of others. */

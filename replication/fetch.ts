@@ -26,6 +26,9 @@ const TICK = 250;
 const LOOK_AGAIN = 1500;
 /** How often it is noted who holds what is missing. */
 const SEEN = 1000;
+/** A download that has lasted this long and has this much before it is worth announcing on the DHT: others may have blocks from it. */
+const SHARE_AFTER = 3000;
+const SHARE_MORE = 4 * 1024 * 1024;
 /** A peer that owes us blocks and sent less than STALL_BYTES for this long is cut off. */
 const STALL = 8000;
 const STALL_BYTES = 1024;
@@ -191,6 +194,7 @@ class FetchRun {
     }
     this.#report();
     const { swarm } = this.#context;
+    if (now - this.#started >= SHARE_AFTER && this.#total - this.#done >= SHARE_MORE) swarm.serve();
     if (now - this.#lastBlock >= LOOK_AGAIN) {
       swarm.seek();
       this.#context.buckets?.look(

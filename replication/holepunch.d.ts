@@ -112,6 +112,8 @@ declare module 'hypercore' {
     readonly remoteRequests: Map<number, Request>;
     readonly core: InternalCore;
     readonly syncsProcessing: number;
+    /** blocks that have come and are being verified and stored */
+    readonly dataProcessing: number;
     isActive(): boolean;
     getMaxInflight(): number;
     /** the next block from there that it has, and that is neither held nor asked of anybody; -1: none */
@@ -180,9 +182,16 @@ declare module 'hypercore' {
     destroy(): void;
   }
 
+  /** A store on disk, not yet opened. */
+  export interface Storage {
+    close(): Promise<void>;
+  }
+
   export default class Hypercore {
     static key(manifest: Manifest): Buffer;
     static discoveryKey(key: Uint8Array): Buffer;
+    /** `wait` false: fails when another process holds it; `writeBufferSize`: bytes that RocksDB gathers in memory, twice */
+    static defaultStorage(directory: string, options: { wait: boolean; writeBufferSize: number }): Storage;
     readonly core: InternalCore;
     readonly key: Buffer;
     readonly discoveryKey: Buffer;
@@ -257,7 +266,7 @@ declare module 'hypercore/lib/caps.js' {
 
 declare module 'corestore' {
   import type Hypercore from 'hypercore';
-  import type { Connection, InternalCore, Manifest, Muxer } from 'hypercore';
+  import type { Connection, InternalCore, Manifest, Muxer, Storage } from 'hypercore';
 
   export interface GetOptions {
     readonly key?: Uint8Array;
@@ -269,7 +278,7 @@ declare module 'corestore' {
     readonly writable?: boolean;
   }
   export default class Corestore {
-    constructor(directory: string, options?: { readOnly?: boolean; wait?: boolean });
+    constructor(storage: string | Storage);
     readonly cores: Iterable<InternalCore> & { readonly size: number };
     readonly storage: {
       /** its file lock; null when read only */

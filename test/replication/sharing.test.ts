@@ -49,6 +49,27 @@ describe('many clients, one seeder', () => {
     },
   );
 
+  test('who downloads for long is found on the DHT by others, and gives what it has', LIMIT, async () => {
+    const bootstrap = [await world.dht()];
+    const bytes = randomBytes(20 * CHUNK);
+    const { depot: seeder, peer } = await world.seeder('far', { bootstrap, server: false });
+    const ref = await seeder.putStaticBytes(bytes);
+    const key = await seeder.createLog('main');
+    const first = await world.depot('downloading', { bootstrap, downRate: 1024 * 1024, timeout: 30_000 });
+    await first.join([key]);
+    await first.addPeers([peer]);
+    const whole = first.fetch([ref]);
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    const second = await world.depot('finding', { bootstrap });
+    await second.join([key]);
+    await until(async () =>
+      (await second.status()).peers.some((each) => each.connected && each.key === first.publicKey),
+    );
+    const some = second.fetch([ref], { timeout: 20_000 });
+    await until(async () => ((await second.held([ref]))[0] ?? 0) > 0);
+    await Promise.all([whole, some]);
+  });
+
   test('peer floods requests: cut off, and others are served', LIMIT, async () => {
     const bytes = randomBytes(4 * CHUNK);
     const { depot: seeder, peer } = await world.seeder('flooded', { upRate: 256 * 1024 });
