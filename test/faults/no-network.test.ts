@@ -17,7 +17,7 @@ describe('machines in a bad state', { timeout: 400_000 }, () => {
   let scene: Scene;
 
   before(async () => {
-    scene = await Scene.make(6 * MiB);
+    scene = await Scene.make(36 * MiB);
   });
   afterEach(() => scene.rest());
   after(() => scene?.end());
@@ -78,11 +78,12 @@ describe('machines in a bad state', { timeout: 400_000 }, () => {
     async () => {
       const client = await scene.home();
       const path = scene.world.path(client, 'store');
-      // the disk looks large enough and then another program takes the room
-      const disk = await Mounts.make('mkdir -p "$1"; mount -t tmpfs -o size=40m none "$1"; ', [path]);
+      // the disk looks large enough and then another program takes the room; not what RocksDB reserved for its log already,
+      // which is less than the package
+      const disk = await Mounts.make('mkdir -p "$1"; mount -t tmpfs -o size=128m none "$1"; ', [path]);
       try {
         const through = disk.through;
-        const seeder = await scene.seed('publisher', 2 * MiB);
+        const seeder = await scene.seed('publisher', 8 * MiB);
         await scene.knows(client, seeder);
         const download = scene.download(client, {}, through);
         assert.ok(await download.fetched(limits.RELEASE_CHUNK), download.output);
