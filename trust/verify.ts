@@ -9,7 +9,7 @@ import { GtpkgError, limits, type ErrorCode, type Fingerprint } from '../model/i
 import { dearmorSignature } from './armor.js';
 import { isStrongHash, type SigningKey } from './certificate.js';
 import type { PublicKey } from './keys.js';
-import { isSignedBy, openpgpKey } from './openpgp.js';
+import { isSignedNatively } from './native.js';
 import { readPackets, TAG } from './packets.js';
 import { readSignatureFields, TYPE, type SignatureFields } from './signature.js';
 
@@ -96,8 +96,7 @@ export async function verifyDetached(options: VerifyOptions): Promise<VerifiedSi
     });
   }
   for (const { owner, key } of claimed) {
-    const by = await openpgpKey(key.packet, key.fingerprint);
-    if (!(await isSignedBy(by, { body, type: TYPE.binary }, { message: options.signed }))) continue;
+    if (!isSignedNatively(key.packet, body, options.signed)) continue;
     const created = new Date(fields.created * 1000);
     checkTimes({ owner, key, fields, now: options.now });
     return { signer: owner.fingerprint, issuer: key.fingerprint, created };
