@@ -1,6 +1,6 @@
 /**
- * Runs the compiled tests in one go of node:test, each file in a process of its own, and looks afterwards whether they
- * cleaned up.
+ * Runs the compiled tests in one go of node:test, each file in a process of its own (the attacks, which share a scene, in one for
+ * all of them), and looks afterwards whether they cleaned up.
  *
  *     node scripts/test.mjs [PART-OF-A-PATH…] [--NODE-OPTION…]     e.g. npm test -- trust --test-name-pattern=gpg
  *
@@ -11,7 +11,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -32,6 +32,12 @@ if (files.length === 0) {
   process.exit(2);
 }
 
+// Attacks are many and small; those with processes of their own stay by themselves.
+const attacks = join(compiled, 'attacks');
+const isTogether = (path) => dirname(path) === attacks && basename(path) !== 'bundle.test.js';
+const together = files.filter(isTogether);
+const alone = files.filter((path) => !isTogether(path));
+
 // short, because sockets in it must stay below 108 bytes
 const area = mkdtempSync(join(realpathSync(tmpdir()), 'gt-'));
 const temporary = join(area, 't');
@@ -48,9 +54,10 @@ const child = spawn(
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     ...options,
-    ...files,
+    ...(together.length > 0 ? [join(attacks, 'together.js')] : []),
+    ...alone,
   ],
-  { cwd: root, env: environment(), stdio: 'inherit' },
+  { cwd: root, env: { ...environment(), GTPKG_TOGETHER: together.join('\n') }, stdio: 'inherit' },
 );
 // ^C reaches the runner too; this process stays to clean up
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -3,39 +3,14 @@
  * can lie while everything around it fits.
  */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
-import {
-  encodeCommit,
-  encodeTag,
-  encodeTree,
-  hashBlob,
-  hashObject,
-  signTag,
-  writePack,
-  type BlobDigests,
-  type GitObject,
-  type TagFields,
-} from '../../git/index.js';
-import {
-  formatManifest,
-  ROOT_OWNER,
-  type BytePath,
-  type CoreKey,
-  type Manifest,
-  type ManifestEntry,
-  type Oid,
-  type ReleasePin,
-  type ScriptName,
-  type Sha256,
-} from '../../model/index.js';
-import { compress, verifyRelease } from '../../package-repo/index.js';
-import { encodeHeader, type SectionName } from '../../package-repo/image-format.js';
-import { buildRoot, type ReleaseFiles } from '../../package-repo/release.js';
-import { buildDataTree } from '../../package-repo/trees.js';
-import { bytesSource, concat, control, extract, makeKey, type TestKey } from './support.js';
+import { encodeTree, type GitObject } from '../../git/index.js';
+import { type ManifestEntry, type Oid, type ScriptName, type Sha256 } from '../../model/index.js';
+import { verifyRelease } from '../../package-repo/index.js';
+import { entryOf, forge, type Lies } from './forge.js';
+import { bytesSource, control, extract, makeKey, type TestKey } from './support.js';
 
 let dir: string;
 let key: TestKey;
@@ -45,134 +20,8 @@ before(async () => {
 });
 after(() => rm(dir, { recursive: true, force: true }));
 
-const ID = { name: 'sample', version: '1:2.0~rc1-1', architecture: 'amd64' };
-const WHO = { name: 'Ada', email: 'ada@example.org', time: 1_700_000_000 };
-
-/** What may be replaced on the way; each gets the honest value. */
-interface Lies {
-  /** contents by path; the honest manifest follows from them */
-  readonly contents?: Record<string, string>;
-  /** the manifest that is written, while the trees stay those of the honest one */
-  readonly manifest?: (honest: Manifest) => Manifest;
-  /** the manifest from which trees and payload are made */
-  readonly entries?: (honest: Manifest) => Manifest;
-  readonly files?: (honest: ReleaseFiles) => ReleaseFiles;
-  readonly tag?: (honest: TagFields) => TagFields;
-  readonly unsigned?: boolean;
-  readonly commitMessage?: string;
-  /** objects of the pack, in order: tag, commit, root tree, … */
-  readonly objects?: (honest: GitObject[]) => GitObject[];
-  readonly claim?: (honest: Buffer) => Buffer;
-  readonly payload?: (honest: Buffer) => Buffer;
-  readonly rootTree?: (honest: Buffer) => Buffer;
-  /** pinned tree id; default: the one in the honest tag */
-  readonly pinTree?: Sha256;
-}
-
-function entryOf(path: string, body: string): ManifestEntry {
-  return {
-    type: 'f',
-    mode: 0o644,
-    owner: ROOT_OWNER,
-    group: ROOT_OWNER,
-    size: body.length,
-    mtime: 5,
-    sha256: hashBlob(Buffer.from(body)).sha256,
-    path: path as BytePath,
-  };
-}
-
-async function section(
-  raw: Buffer,
-  level?: number,
-): Promise<{ bytes: Buffer; row: { length: number; rawLength: number; sha256: Sha256 } }> {
-  const bytes = level === undefined ? raw : await concat(compress([raw], { level }));
-  return {
-    bytes,
-    row: {
-      length: bytes.length,
-      rawLength: raw.length,
-      sha256: createHash('sha256').update(bytes).digest('hex') as Sha256,
-    },
-  };
-}
-
-async function forge(lies: Lies = {}): Promise<{ image: Buffer; pin: ReleasePin }> {
-  const contents = lies.contents ?? { a: 'hello', b: 'world' };
-  const honest: Manifest = Object.entries(contents).map(([path, body]) => entryOf(path, body));
-  const entries = lies.entries?.(honest) ?? honest;
-  const digests = (entry: ManifestEntry): BlobDigests => hashBlob(Buffer.from(contents[entry.path] ?? ''));
-  const data = buildDataTree(entries, digests);
-  const files: ReleaseFiles = {
-    control: Buffer.from(control()),
-    manifest: formatManifest(lies.manifest?.(honest) ?? entries),
-    scripts: new Map<ScriptName, Buffer>(),
-  };
-  const root = buildRoot(lies.files?.(files) ?? files, data);
-  const [tree, ...rest] = root.objects as [GitObject, ...GitObject[]];
-  const rootBody = lies.rootTree?.(tree.body) ?? tree.body;
-  const commit = encodeCommit({
-    tree: hashObject('tree', rootBody),
-    parents: [],
-    author: WHO,
-    committer: WHO,
-    message: lies.commitMessage ?? 'sample 1:2.0~rc1-1 (amd64)\n',
-  });
-  const fields: TagFields = {
-    object: hashObject('commit', commit),
-    type: 'commit',
-    tag: '1%2.0_rc1-1/amd64',
-    tagger: WHO,
-    message: `sample 1:2.0~rc1-1 (amd64)\n\nFormat: gtpkg-release 1\nPackage: sample\nVersion: 1:2.0~rc1-1\nArchitecture: amd64\nTree-SHA256: ${root.oid256}\n`,
-  };
-  const payload = encodeTag(lies.tag?.(fields) ?? fields);
-  const tag = lies.unsigned === true ? payload : signTag(payload, await key.signer.sign(payload));
-  const made: GitObject[] = [
-    { type: 'tag', body: tag },
-    { type: 'commit', body: commit },
-    { type: 'tree', body: rootBody },
-    ...rest,
-  ];
-  const objects = lies.objects?.(made) ?? made;
-  const whole = Buffer.concat(
-    entries.filter(({ type }) => type === 'f').map((entry) => Buffer.from(contents[entry.path] ?? '')),
-  );
-  const claim = Buffer.from(data?.oid256 ?? '', 'hex');
-  const parts = {
-    git: await section(
-      await concat(
-        writePack(
-          objects.map(({ type, body }) => ({ type, size: body.length, content: () => body })),
-          { level: 0 },
-        ),
-      ),
-      3,
-    ),
-    tree256: await section(lies.claim?.(claim) ?? claim),
-    payload: await section(lies.payload?.(whole) ?? whole, 3),
-  };
-  const rows = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.row])) as Record<
-    SectionName,
-    { length: number; rawLength: number; sha256: Sha256 }
-  >;
-  const image = Buffer.concat([
-    encodeHeader(rows),
-    parts.git.bytes,
-    parts.tree256.bytes,
-    parts.payload.bytes,
-  ]);
-  const pin: ReleasePin = {
-    ...ID,
-    core: { key: 'k' as CoreKey, byteLength: image.length },
-    tag: hashObject('tag', tag),
-    tree: lies.pinTree ?? root.oid256,
-    signer: key.fingerprint,
-  };
-  return { image, pin };
-}
-
 async function open(lies: Lies): Promise<void> {
-  const { image, pin } = await forge(lies);
+  const { image, pin } = await forge(key.signer, lies);
   await extract(
     await verifyRelease({ source: bytesSource(image), pin, keys: [key.publicKey], now: new Date() }),
   );

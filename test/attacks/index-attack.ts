@@ -1,0 +1,175 @@
+/**
+ * An index under attack: an honest chain of commits in memory, the client that trusts it as a source, and offers that a peer makes to the client.
+ */
+import assert from 'node:assert/strict';
+import { getSource, removeSource, writeSource } from '../../cli/places.js';
+import { syncFrom, type Synced } from '../../cli/workflows/sync-source.js';
+import { encodeRecord, entryFrom, readStoredIndex, type IndexEntry } from '../../index-repo/index.js';
+import { packObjects } from '../../index-repo/packs.js';
+import { encodeHeader } from '../../index-repo/record.js';
+import { limits, type GtpkgError, type Introduction } from '../../model/index.js';
+import type { PublicKey } from '../../trust/index.js';
+import type { Crafted } from '../e2e/evil-release.js';
+import { withDepot } from '../e2e/evil.js';
+import {
+  Chain,
+  coreKey,
+  introduce,
+  MemoryLog,
+  type ChainCommit,
+  type CommitPlan,
+  type TestSigner,
+} from '../index-repo/support.js';
+import { shardOf, type Codes, type Scene } from './scene.js';
+
+/** How an honest index is set up. */
+export interface IndexOptions {
+  readonly name?: string;
+  /** default: Ada alone */
+  readonly roots?: readonly TestSigner[];
+  readonly threshold?: number;
+  /** of the first commit */
+  readonly plan?: Partial<CommitPlan>;
+}
+
+/** What a peer shows to the client. */
+export interface Offer {
+  /** default: the honest chain */
+  readonly chain?: Chain;
+  /** default: all of the chain; the last one is the head that is claimed */
+  readonly commits?: readonly ChainCommit[];
+  /** the client's clock */
+  readonly now?: Date;
+}
+
+export class IndexAttack {
+  readonly #scene: Scene;
+  readonly #log = new MemoryLog();
+  readonly chain = new Chain();
+
+  private constructor(
+    scene: Scene,
+    /** name of the source at the client */
+    readonly source: string,
+    readonly introduction: Introduction,
+    readonly roots: readonly TestSigner[],
+  ) {
+    this.#scene = scene;
+    this.#log.blocks.push(encodeHeader());
+  }
+
+  static async make(scene: Scene, options: IndexOptions): Promise<IndexAttack> {
+    const { roots = [scene.ada], threshold = 1, name = scene.fresh('index'), plan = {} } = options;
+    const fingerprints = roots.map(({ fingerprint }) => fingerprint);
+    const introduction = { ...introduce(fingerprints, threshold), indexCore: coreKey(name) };
+    const index = new IndexAttack(scene, name, introduction, roots);
+    await index.chain.commit({
+      signers: roots.slice(0, threshold),
+      keys: roots.map(({ publicKey }) => publicKey),
+      authorizations: { threshold, since: 1, roots: [...fingerprints].sort() },
+      ...plan,
+      distribution: { indexCore: introduction.indexCore, ...plan.distribution },
+    });
+    await scene.with('client', (context) => writeSource(context, name, introduction));
+    await index.accepted();
+    return index;
+  }
+
+  /** The next honest commit: by Ada or whoever is named, checked by nobody yet. */
+  async commit(plan: Partial<CommitPlan> = {}): Promise<ChainCommit> {
+    const { threshold } = this.introduction;
+    return this.chain.commit({ signers: this.roots.slice(0, threshold), ...plan });
+  }
+
+  /** A root lists releases, honestly or not, and the client takes that state over. */
+  async lists(...releases: readonly Crafted[]): Promise<void> {
+    const entries = await withDepot(this.#scene.path('client'), async (depot) => {
+      const out: IndexEntry[] = [];
+      for (const { image, control, pin } of releases)
+        out.push(entryFrom(control, { ...pin, core: await depot.putStaticBytes(image) }));
+      return out;
+    });
+    const known = [this.#scene.ada, this.#scene.bob, this.#scene.carol, this.#scene.mallory];
+    const keys = new Map<string, PublicKey>(
+      releases.flatMap(({ pin }) => {
+        const key = known.find(({ fingerprint }) => fingerprint === pin.signer)?.publicKey;
+        return key === undefined ? [] : [[pin.signer, key] as const];
+      }),
+    );
+    await this.commit({ files: shardOf(entries), keys: [...keys.values()] });
+    await this.accepted();
+  }
+
+  /** The number that the client trusts; undefined when it trusts nothing. */
+  async trusted(): Promise<number | undefined> {
+    const path = this.#scene.path('client', 'sources', this.source, 'state.json');
+    return (await readStoredIndex(path))?.trusted.sequence;
+  }
+
+  /** The log as a peer shows it whose newest record brings the offer. */
+  async log({ chain = this.chain, commits = chain.commits }: Offer = {}): Promise<MemoryLog> {
+    const tip = commits.at(-1);
+    assert.ok(tip !== undefined);
+    const left = new Set(chain.commits.filter((commit) => !commits.includes(commit)).map(({ oid }) => oid));
+    const objects = new Map([...chain.objects].filter(([oid]) => !left.has(oid)));
+    const bytes = await packObjects(objects);
+    const log = this.#log.upTo(this.#log.length);
+    const pack =
+      bytes.length <= limits.MAX_INLINE_PACK ? { inline: bytes } : { cores: [await log.putCore(bytes)] };
+    const { sequence } = tip.distribution;
+    const anchor = commits[0]?.oid ?? tip.oid;
+    log.blocks.push(
+      encodeRecord({ kind: 'snapshot', commit: tip.oid, anchor, sequence, snapshotDistance: 0, pack }),
+    );
+    return log;
+  }
+
+  /** The client updates from this log. */
+  sync(log: MemoryLog, now?: Date): Promise<Synced> {
+    return this.#scene.with(
+      'client',
+      async (context) =>
+        syncFrom(context, await getSource(context, this.source), { log, fetchCore: log.fetchCore }),
+      now === undefined ? {} : { now },
+    );
+  }
+
+  /** The client takes over what is offered. */
+  async accepted(offer: Offer = {}): Promise<void> {
+    const log = await this.log(offer);
+    const { update } = await this.sync(log, offer.now);
+    const tip = (offer.commits ?? (offer.chain ?? this.chain).commits).at(-1);
+    assert.equal(update.sequence, tip?.distribution.sequence);
+    this.#log.blocks.push(...log.blocks.slice(this.#log.length));
+  }
+
+  /** The client refuses what is offered; neither trust nor disk moves. */
+  async refused(codes: Codes, offer: Offer = {}): Promise<GtpkgError> {
+    const log = await this.log(offer);
+    return this.#scene.refuses(() => this.sync(log, offer.now), codes);
+  }
+
+  /** Somebody who has only an introduction is refused, and is left with nothing. */
+  async refusedNewcomer(codes: Codes, introduction: Introduction, offer: Offer = {}): Promise<GtpkgError> {
+    const log = await this.log(offer);
+    const how = offer.now === undefined ? {} : { now: offer.now };
+    return this.#scene.refuses(
+      () =>
+        this.#scene.with(
+          'newcomer',
+          async (context) => {
+            const draft = await writeSource(context, this.#scene.fresh('draft'), introduction);
+            try {
+              return await syncFrom(context, draft, { log, fetchCore: log.fetchCore });
+            } catch (error) {
+              await removeSource(draft); // as addSource does
+              throw error;
+            }
+          },
+          how,
+        ),
+      codes,
+      'newcomer',
+    );
+  }
+}
