@@ -58,7 +58,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['model/**/*.ts', 'resolver/**/*.ts'],
+    files: ['model/**/*.ts', 'resolver/**/*.ts', 'trust/keynote/**/*.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': ['error', { patterns: [noMinting, lazyOpenpgp, noNode] }],
       'no-restricted-properties': [

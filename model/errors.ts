@@ -33,6 +33,8 @@ const CODES = {
   PASSPHRASE_NEEDED: EXIT.usage,
   PASSPHRASE_WRONG: EXIT.usage,
   ALREADY_EXISTS: EXIT.usage,
+  POLICY_MALFORMED: EXIT.usage,
+  POLICY_UNSAFE: EXIT.usage,
   TOOL_MISSING: EXIT.usage,
   // not there
   PACKAGE_NOT_FOUND: EXIT.notFound,
@@ -80,6 +82,7 @@ const CODES = {
   BUNDLE_MALFORMED: EXIT.untrusted,
   BUNDLE_INCOMPLETE: EXIT.untrusted,
   PEER_CORRUPT: EXIT.untrusted,
+  POLICY_REFUSED: EXIT.untrusted,
   // network
   OFFLINE: EXIT.network,
   NO_PEER: EXIT.network,

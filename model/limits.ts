@@ -60,6 +60,20 @@ export const MAX_KEYS_TREE = MAX_INDEX_KEYS * 72;
 export const MAX_INTRODUCTION = 16 * KiB;
 /** Root keys in `authorizations`. */
 export const MAX_ROOTS = 64;
+/** KeyNote: one file of assertions, all those of one index or user together, and how many these may be. */
+export const MAX_POLICY_FILE = 256 * KiB;
+export const MAX_POLICY = 1 * MiB;
+export const MAX_POLICY_FILES = 256;
+export const MAX_ASSERTIONS = 1_024;
+/** Parentheses, blocks and operators inside each other: people write three or four. */
+export const MAX_KEYNOTE_DEPTH = 128;
+/** A string that an expression makes: attributes are names and versions. */
+export const MAX_KEYNOTE_STRING = 64 * KiB;
+/** Steps of one query: a thousand assertions of a hundred tests each take a tenth of it, and it is done in a second. */
+export const MAX_KEYNOTE_STEPS = 4_000_000;
+/** Instructions of a regular expression, repetitions written out; POSIX's RE_DUP_MAX for one count. */
+export const MAX_ERE_PROGRAM = 2_000;
+export const MAX_ERE_REPEAT = 255;
 /** A block of an index core; hypercore's own limit is 15 MiB. */
 export const MAX_INDEX_BLOCK = 1 * MiB;
 /** An index pack that travels as a static core: 63,000 packages are 18 MB packed. */
