@@ -142,16 +142,20 @@ function readRecord(fields: Paragraph, rest: Buffer, number: number): IndexRecor
     anchor: parseOid(need('Anchor')),
     sequence: sequence ?? 0,
     snapshotDistance: snapshotDistance ?? 0,
-    pack: readPackField(fields, rest, fail),
+    pack: readPackField(fields, rest, { most: limits.MAX_INLINE_PACK, fail }),
   };
 }
 
-function readPackField(fields: Paragraph, rest: Buffer, fail: (what: string) => never): RecordPack {
+/** Where a pack is, as `Pack` and `Cores` say. @throws whatever `fail` throws; GtpkgError LIMIT_EXCEEDED */
+export function readPackField(
+  fields: Paragraph,
+  rest: Buffer,
+  { most, fail }: { most: number; fail: (what: string) => never },
+): RecordPack {
   const where = fields.get('Pack');
   if (where === 'inline') {
     if (fields.has('Cores')) fail('an inline pack beside Cores');
-    if (rest.length > limits.MAX_INLINE_PACK)
-      throw new GtpkgError('LIMIT_EXCEEDED', `an inline pack of ${rest.length} bytes`);
+    if (rest.length > most) throw new GtpkgError('LIMIT_EXCEEDED', `an inline pack of ${rest.length} bytes`);
     return { inline: rest };
   }
   if (where !== 'cores' || rest.length > 0) return fail('Pack is neither inline nor cores, or bytes follow');

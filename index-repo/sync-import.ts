@@ -9,7 +9,10 @@ import { completeDigests, DigestFile } from './digest-file.js';
 import { parseAuthorizations, sameAuthorizations } from './documents.js';
 import { countChanges, type EntryCounts } from './entry-changes.js';
 import { openCommit } from './index-commit.js';
-import { MAIN, keyFilesOf, viewIndex } from './index-view.js';
+import { allCosignatures } from './evidence.js';
+import { readEvidence, rejectedBy, type Evidence } from './evidence-file.js';
+import { holdCommit } from './held-objects.js';
+import { MAIN } from './index-view.js';
 import { computeIds, type Ids256 } from './object-ids.js';
 import type { TrustedState } from './state.js';
 import type { SyncPlan } from './sync-plan.js';
@@ -42,7 +45,7 @@ export async function importPlan(
   const read = reader(repository, objects);
   let trusted = TrustedIndex.start(introduction);
   if (repository !== undefined && known !== undefined) {
-    await hold(repository, known.head, held);
+    await holdCommit(repository, known.head, { held });
     const tree = openCommit(held.get(known.head) as GitObject).tree;
     await completeDigests(repository, digests, tree);
     trusted = await TrustedIndex.restore(known, lookup, digests);
@@ -52,19 +55,19 @@ export async function importPlan(
   const ids: Ids256 = { get: (oid) => digests.get(oid) ?? fresh.get(oid) };
   let links = await lineOf(plan.newest.commit, trusted.head?.commit, objects, repository);
   if (trusted.head === undefined) links = await fromAnchor(links, plan.newest.anchor, introduction, read);
-  else if (links[0]?.oid !== trusted.head.commit && repository !== undefined)
-    await holdAncestors(repository, trusted, links, held);
+  const parted =
+    trusted.head !== undefined && links[0]?.oid !== trusted.head.commit && repository !== undefined
+      ? await holdAncestors(repository, trusted, links, held)
+      : undefined;
+  const cosignatures = parted === undefined ? tags : await allCosignatures(repository, [parted], tags);
   const before = trusted.head;
+  const decided = await readEvidence(options.statePath);
+  refuseRejected(decided, links);
+  const commits = links.map((link) => link.object);
   try {
-    trusted = await trusted.update({
-      commits: links.map((link) => link.object),
-      cosignatures: tags,
-      lookup,
-      ids,
-      now,
-    });
+    trusted = await trusted.update({ commits, cosignatures, lookup, ids, now });
   } catch (error) {
-    await keepEvidence(options.statePath, error, lookup);
+    if (known !== undefined) await keepEvidence({ ...options, known }, error, { read, tags: cosignatures });
     throw error;
   }
   const head = trusted.head;
@@ -74,6 +77,7 @@ export async function importPlan(
     throw missing(plan.newest.commit);
   // index.md §8.2: a client that lost its repository still goes only forward
   if (known !== undefined && before === undefined) requirePassed(links, known);
+  if (known === undefined) requireAccepted(decided, links);
   // index.md §5, over the objects that will be used: every one below the head
   if (ids.get(head.tree) !== openCommit(newest.object).message.tree)
     throw new GtpkgError(
@@ -114,21 +118,6 @@ async function openExisting(dir: string): Promise<Repository | undefined> {
   } catch (error) {
     if (error instanceof GtpkgError && error.code === 'FILE_NOT_FOUND') return undefined;
     throw error;
-  }
-}
-
-// A commit with what the trust machine looks at: the top of its tree and its roots' keys.
-async function hold(repository: Repository, commit: Oid, held: Objects): Promise<void> {
-  const read: Read = async (oid) => {
-    const object = await repository.read(oid);
-    held.set(oid, object);
-    return object;
-  };
-  const view = await viewIndex(read, commit);
-  const keys = await keyFilesOf(read, view);
-  for (const root of view.authorizations.roots) {
-    const blob = keys.get(root);
-    if (blob !== undefined) await read(blob);
   }
 }
 
@@ -204,25 +193,52 @@ async function fits(
   }
 }
 
-// For a line that does not continue ours: our own commits, so that the machine can tell old, forked and foreign ones apart.
+// For a line that does not continue ours: our own commits, so that the machine can tell old, forked and foreign ones apart. Gives the first
+// of ours that the other line has not.
 async function holdAncestors(
   repository: Repository,
   trusted: TrustedIndex,
   links: readonly LineLink[],
   held: Objects,
-): Promise<void> {
+): Promise<Oid | undefined> {
   const ours = new Set<Oid>();
-  for (const { oid, object } of await lineOf(
-    trusted.head?.commit as Oid,
-    trusted.head?.anchor,
-    new Map(),
-    repository,
-  )) {
+  const own = await lineOf(trusted.head?.commit as Oid, trusted.head?.anchor, new Map(), repository);
+  for (const { oid, object } of own) {
     ours.add(oid);
     held.set(oid, object);
   }
   const parent = links.find(({ oid }) => !ours.has(oid))?.parents[0];
-  if (parent !== undefined && ours.has(parent)) await hold(repository, parent, held);
+  if (parent === undefined || !ours.has(parent)) return undefined;
+  const roots = await holdCommit(repository, parent, { held });
+  await holdCommit(repository, trusted.head?.commit as Oid, { held, more: roots });
+  return own[own.findIndex(({ oid }) => oid === parent) + 1]?.oid;
+}
+
+// index.md §9: what the user has decided against is not followed, whoever signs more of it.
+function refuseRejected(evidence: readonly Evidence[], links: readonly LineLink[]): void {
+  const rejected = rejectedBy(evidence);
+  const wrong = links.find(({ oid }) => rejected.has(oid));
+  if (wrong === undefined) return;
+  throw new GtpkgError(
+    'INDEX_NOT_DESCENDANT',
+    `The index offered goes on from ${wrong.oid}, which you decided against`,
+    { hint: 'What is known was kept.', data: { rejected: wrong.oid } },
+  );
+}
+
+// index.md §9: who chose the history that was not known here begins anew, and only on a line that passes through the choice.
+function requireAccepted(evidence: readonly Evidence[], links: readonly LineLink[]): void {
+  for (const { accepted, sides } of evidence) {
+    const side = sides.find(({ commit }) => commit === accepted);
+    if (side === undefined) continue;
+    const passed = links.find(({ oid }) => oid === accepted);
+    if (passed !== undefined && openCommit(passed.object).sha256 === side.sha256) continue;
+    throw new GtpkgError(
+      'INDEX_NOT_DESCENDANT',
+      `The index offered does not pass through ${accepted}, which you decided for`,
+      { hint: 'Try again when other peers are there.', data: { accepted } },
+    );
+  }
 }
 
 function requirePassed(links: readonly LineLink[], known: TrustedState): void {

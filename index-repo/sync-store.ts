@@ -1,16 +1,18 @@
 /**
  * What a sync writes once the trust machine has agreed. docs/formats/index.md §10.
  */
-import { GtpkgError, type Oid, type Sha256 } from '../model/index.js';
+import { GtpkgError, type Fingerprint, type Oid, type Sha256 } from '../model/index.js';
 import type { GitObject } from '../git/objects.js';
-import { writeAtomically } from '../git/io.js';
 import { Repository } from '../git/repository.js';
 import type { DigestFile } from './digest-file.js';
+import { encodeEvidence, judgeEvidence } from './evidence.js';
+import { addEvidence, type Side } from './evidence-file.js';
 import { openCommit } from './index-commit.js';
 import { MAIN } from './index-view.js';
 import type { Ids256 } from './object-ids.js';
 import { cosignStatements, groupTags } from './signers.js';
-import { reader, walkTree } from './walk.js';
+import type { TrustedState } from './state.js';
+import { reader, walkTree, type Read } from './walk.js';
 
 /** Objects in memory by id. */
 export type Objects = Map<Oid, GitObject>;
@@ -69,23 +71,48 @@ export async function storeAll(options: StoreOptions): Promise<void> {
   await repository.writeRef(MAIN, (links.at(-1) as LineLink).oid);
 }
 
-/** index.md §9: keeps the two commits of an INDEX_EQUIVOCATION beside the state; other errors pass. */
+/** What an INDEX_EQUIVOCATION says. */
+interface Parting {
+  readonly sequence: number;
+  readonly known: Oid;
+  readonly offered: Oid;
+  readonly parent: Oid | null;
+}
+
+/** What evidence is kept of. */
+interface Witness {
+  readonly dir: string;
+  readonly statePath: string;
+  readonly known: TrustedState;
+  readonly now: Date;
+}
+
+/**
+ * index.md §9: keeps the proof of an INDEX_EQUIVOCATION beside the state, as others will be shown it; other errors pass. From then on the
+ * source is not used until the user decides.
+ */
 export async function keepEvidence(
-  statePath: string,
+  witness: Witness,
   error: unknown,
-  lookup: (oid: Oid) => GitObject | undefined,
+  { read, tags }: { read: Read; tags: readonly GitObject[] },
 ): Promise<void> {
   if (!(error instanceof GtpkgError) || error.code !== 'INDEX_EQUIVOCATION') return;
-  const raw = (oid: unknown): string | undefined => lookup(oid as Oid)?.body.toString('base64');
-  const { sequence, known, offered, signers } = error.data;
-  const evidence = {
-    format: 1,
-    sequence,
-    signers,
-    known: { oid: known, commit: raw(known) },
-    offered: { oid: offered, commit: raw(offered) },
-  };
-  await writeAtomically(`${statePath}.equivocation`, (handle) =>
-    handle.writeFile(`${JSON.stringify(evidence, null, 1)}\n`),
-  );
+  const { sequence, known, offered, parent } = error.data as unknown as Parting;
+  try {
+    const parting = { sequence, parent: parent ?? undefined };
+    const bytes = await encodeEvidence({ commits: [known, offered], ...parting, read, tags });
+    await addEvidence(witness.statePath, await judgeEvidence(bytes, witness));
+  } catch (cause) {
+    if (!(cause instanceof GtpkgError)) throw cause;
+    // too large to travel, say: it stops this client all the same
+    const side = async (commit: Oid): Promise<Side> => {
+      const { sha256 } = openCommit(await read(commit));
+      return { commit, sha256, signers: commit === offered ? (error.data['signers'] as Fingerprint[]) : [] };
+    };
+    const sides = [await side(known), await side(offered)].sort((a, b) => (a.commit < b.commit ? -1 : 1));
+    const found = witness.now.toISOString();
+    await addEvidence(witness.statePath, {
+      ...{ sequence, sides: sides as [Side, Side], proof: '', found, accepted: null },
+    });
+  }
 }

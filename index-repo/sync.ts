@@ -18,6 +18,7 @@ import {
 } from '../model/index.js';
 import { writeAtomically } from '../git/io.js';
 import type { EntryCounts } from './entry-changes.js';
+import { requireDecided } from './evidence-file.js';
 import type { LogReader } from './exchange.js';
 import { checkFresh, parseState, type TrustedState } from './state.js';
 import { newestRecord, planSync, type SyncPlan } from './sync-plan.js';
@@ -102,6 +103,8 @@ export async function syncIndex(options: SyncOptions): Promise<SyncResult> {
       hint: 'Remove the source and add it again.',
     });
   }
+  // index.md §9: roots that signed two histories are not followed until the user has decided
+  await requireDecided(statePath, known?.name ?? introduction.indexCore.slice(0, 12));
   const newest = await newestRecord(log);
   const stale =
     stored !== undefined && newest.record.sequence < stored.trusted.sequence && log.length <= stored.length;

@@ -24,6 +24,7 @@ import { markVerified } from '../model/verified.js';
 import type { GitObject } from '../git/objects.js';
 import { anchorLink, nextLink, trustedLink, type Link, type Step } from './chain-link.js';
 import type { Distribution } from './documents.js';
+import { judgeParting } from './divergence.js';
 import { openCommit, take, type Lookup, type OpenedCommit } from './index-commit.js';
 import type { Ids256 } from './object-ids.js';
 import { groupTags } from './signers.js';
@@ -154,8 +155,8 @@ export class TrustedIndex {
     });
     const { lookup, ids, now } = update;
     const step: Step = { lookup, ids, now, tags: groupTags(update.cosignatures ?? []), whole: false };
-    const fresh = await this.#continuation(commits, step);
-    let link = this.#head;
+    const { base, fresh } = await this.#continuation(commits, step);
+    let link = base;
     let anchor = this.#anchor;
     for (const [i, commit] of fresh.entries()) {
       const one = { ...step, whole: i === fresh.length - 1 };
@@ -171,53 +172,58 @@ export class TrustedIndex {
     return new TrustedIndex(this.introduction, anchor, link);
   }
 
-  // The commits after the trusted head. index.md §8.2
-  async #continuation(commits: readonly OpenedCommit[], step: Step): Promise<readonly OpenedCommit[]> {
-    const head = this.#head?.commit;
-    if (head === undefined || commits.length === 0) return commits;
-    const at = commits.findIndex((commit) => commit.oid === head.oid);
-    if (at >= 0) return commits.slice(at + 1);
-    if (commits[0]?.parents[0] === head.oid) return commits;
-    return this.#divergence(commits, step);
+  // What the commits build upon, and which of them are new. index.md §8.2
+  async #continuation(commits: readonly OpenedCommit[], step: Step): Promise<Continuation> {
+    const base = this.#head;
+    if (base === undefined || commits.length === 0) return { base, fresh: commits };
+    const at = commits.findIndex((commit) => commit.oid === base.commit.oid);
+    if (at >= 0) return { base, fresh: commits.slice(at + 1) };
+    if (commits[0]?.parents[0] === base.commit.oid) return { base, fresh: commits };
+    return this.#divergence(base, commits, step);
   }
 
-  // index.md §8.2, §9: commits that do not continue the head are older ones, or proof of two histories, or a stranger's.
-  async #divergence(commits: readonly OpenedCommit[], step: Step): Promise<never> {
+  // index.md §8.2, §9: commits that do not continue the head are older ones, or proof of two histories, or a stranger's; or they
+  // lead back from a line that was signed with stolen keys.
+  async #divergence(head: Link, commits: readonly OpenedCommit[], step: Step): Promise<Continuation> {
+    const { name, sequence: known } = head.top.distribution;
     const ours = this.#ancestors(step.lookup);
-    const first = commits.find((commit) => !ours.has(commit.oid));
-    const newest = commits.at(-1);
-    if (first === undefined || newest === undefined) {
-      throw new GtpkgError(
-        'INDEX_ROLLBACK',
-        `The index offered is older than the one known: number ${newest?.message.sequence} after number ${this.#head?.commit.message.sequence}`,
-        {
-          hint: 'What is known was kept. The peer may be behind, or hold updates back.',
-          data: { offered: newest?.message.sequence, known: this.#head?.top.distribution.sequence },
-        },
-      );
-    }
+    const at = commits.findIndex((commit) => !ours.has(commit.oid));
+    const [first, newest] = [commits[at], commits.at(-1)];
+    if (first === undefined || newest === undefined) throw rollback(newest, known);
+    const parent = first.parents[0] === undefined ? undefined : ours.get(first.parents[0]);
+    let base: Link | undefined;
     let theirs: Link;
     try {
-      const parent = first.parents[0] === undefined ? undefined : ours.get(first.parents[0]);
-      if (parent === undefined) {
-        theirs = await anchorLink(this.introduction, first, step);
-      } else {
-        theirs = await nextLink(await trustedLink(parent, step.lookup, step.ids), first, step);
-      }
+      base = parent === undefined ? undefined : await trustedLink(parent, step.lookup, step.ids);
+      theirs =
+        base === undefined
+          ? await anchorLink(this.introduction, first, step)
+          : await nextLink(base, first, step);
     } catch (cause) {
       if (cause instanceof GtpkgError) throw notDescendant(newest.oid, cause);
       throw cause;
     }
-    const sequence = theirs.top.distribution.sequence;
+    const { sequence } = theirs.top.distribution;
     const mine = [...ours.values()].find((commit) => commit.message.sequence === sequence);
-    if (mine === undefined || theirs.top.distribution.name !== this.#head?.top.distribution.name)
-      throw notDescendant(newest.oid);
+    if (mine === undefined || theirs.top.distribution.name !== name) throw notDescendant(newest.oid);
+    const verdict =
+      base === undefined
+        ? 'equivocation'
+        : await judgeParting({ base, ours: mine, theirs: first, tips: [head.commit, newest] }, step);
+    if (verdict === 'foreign') throw notDescendant(newest.oid, revokedRoots(first.oid));
+    if (verdict === 'recovery') return { base, fresh: commits.slice(at) };
     throw new GtpkgError(
       'INDEX_EQUIVOCATION',
-      `The roots of ${theirs.top.distribution.name} signed two different states with the number ${sequence}`,
+      `The roots of ${name} signed two different states with the number ${sequence}`,
       {
-        hint: 'What is known was kept. Ask the distribution; do not install from it until this is explained.',
-        data: { sequence, known: mine.oid, offered: first.oid, signers: [...theirs.signers] },
+        hint: EQUIVOCATION_HINT,
+        data: {
+          sequence,
+          known: mine.oid,
+          offered: first.oid,
+          parent: base?.commit.oid ?? null,
+          signers: [...theirs.signers],
+        },
       },
     );
   }
@@ -233,6 +239,32 @@ export class TrustedIndex {
     }
     return found;
   }
+}
+
+/** What an update builds upon: the trusted head, or where a false line left the true one. */
+interface Continuation {
+  readonly base: Link | undefined;
+  readonly fresh: readonly OpenedCommit[];
+}
+
+/** What a user does about two histories. */
+export const EQUIVOCATION_HINT =
+  'What is known was kept; nothing is installed or updated from it until you decide. Ask the distribution, then: gtpkg source accept.';
+
+function rollback(newest: OpenedCommit | undefined, known: number): GtpkgError {
+  const offered = newest?.message.sequence;
+  return new GtpkgError(
+    'INDEX_ROLLBACK',
+    `The index offered is older than the one known: number ${offered} after number ${known}`,
+    {
+      hint: 'What is known was kept. The peer may be behind, or hold updates back.',
+      data: { offered, known },
+    },
+  );
+}
+
+function revokedRoots(oid: Oid): GtpkgError {
+  return new GtpkgError('SIGNER_REVOKED', `Without the keys that were revoked, too few have signed ${oid}`);
 }
 
 function notDescendant(oid: Oid, cause?: GtpkgError): GtpkgError {

@@ -69,6 +69,8 @@ const CODES = {
   INDEX_MALFORMED: EXIT.untrusted,
   INDEX_EQUIVOCATION: EXIT.untrusted,
   INDEX_CORRUPT: EXIT.untrusted,
+  DOUBLE_SIGNATURE: EXIT.untrusted,
+  NOTICE_MALFORMED: EXIT.untrusted,
   ENTRY_MALFORMED: EXIT.untrusted,
   RELEASE_MISMATCH: EXIT.untrusted,
   RELEASE_MALFORMED: EXIT.untrusted,

@@ -52,6 +52,11 @@ export const MAX_KEY_SIGNATURES = 256;
 /** RSA modulus: 2048 is NIST's floor until 2030; past 8192 gpg makes none, and verifying gets slow. */
 export const MIN_RSA_BITS = 2048;
 export const MAX_RSA_BITS = 8192;
+/** From this date on, what RSA keys below so many bits sign is refused: NIST ends 112 bits of strength with 2030. */
+export const LATER_RSA_BITS = 3072;
+export const LATER_RSA_DATE = new Date('2031-01-01T00:00:00Z');
+/** How long before such a date people are told, milliseconds: a year, as a key of many signers takes to replace. */
+export const WEAK_WARNING = 365 * 24 * 60 * 60 * 1000;
 /** Keys in one index. */
 export const MAX_INDEX_KEYS = 10_000;
 /** The tree that holds them: 72 bytes a key. */
@@ -88,6 +93,12 @@ export const MAX_INDEX_COMMIT = 256 * KiB;
 export const MAX_MESSAGE_CHANGES = 500;
 /** An index pack up to this size rides in the index core itself: one round trip. */
 export const MAX_INLINE_PACK = 64 * KiB;
+/** A notice: a proposal of some packages, or two commits with the tops of their trees; what is larger travels as cores. */
+export const MAX_NOTICE = 256 * KiB;
+/** What the pack of a notice may unpack to, and how many objects it may hold: keys compress well, and a proposal may be a snapshot. */
+export const MAX_NOTICE_UNPACKED = 64 * MiB;
+/** Notices kept of one index: each is signed by a root, but one root may be hostile. */
+export const MAX_NOTICES = 64;
 /** What one index sync may unpack to: four times 63,000 packages with their history. */
 export const MAX_INDEX_UNPACKED = 1 * GiB;
 /** Update records after which a new snapshot is due, so that a new client reads few blocks. */

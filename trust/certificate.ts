@@ -6,7 +6,8 @@
  * out of there. The key store lists its own files with it and never loads openpgp.
  */
 import { GtpkgError, limits, parseFingerprint, printable, type Fingerprint } from '../model/index.js';
-import { ALGORITHM, readKeyMaterial, TAG, type KeyMaterial, type Packet } from './packets.js';
+import { endsOn } from './algorithms.js';
+import { readKeyMaterial, TAG, type KeyMaterial, type Packet } from './packets.js';
 import { readSignatureFields, TYPE, type SignatureFields } from './signature.js';
 
 /** A signature with its fields read. */
@@ -39,6 +40,20 @@ export interface SigningKey {
   readonly created: Date;
   readonly expires: Date | undefined;
   readonly revoked: boolean;
+  /** set when it was revoked only because it went out of use: what it signed before may stand */
+  readonly retired: Date | undefined;
+  /** from when its algorithm is refused */
+  readonly weakFrom: Date | undefined;
+}
+
+/**
+ * `soft`: superseded or retired, good until then. `hard`: compromised, or no reason given: whoever has it can backdate.
+ * RFC 9580 §5.2.3.31
+ */
+export interface Revocation {
+  readonly kind: 'hard' | 'soft';
+  /** as the revocation is dated */
+  readonly date: Date;
 }
 
 /** What a minimal certificate says. */
@@ -49,6 +64,8 @@ export interface Description {
   readonly created: Date;
   readonly expires: Date | undefined;
   readonly revoked: boolean;
+  /** of the key as a whole */
+  readonly revocation: Revocation | undefined;
   readonly signing: readonly SigningKey[];
 }
 
@@ -60,40 +77,6 @@ export const weak = (what: string): GtpkgError =>
   new GtpkgError('KEY_WEAK', `the key is too weak: ${what}`, {
     hint: 'Ask its owner for a stronger one; gtpkg key generate makes an Ed25519 key.',
   });
-
-// Brainpool curves are sound, but openpgp 6.3 needs a package for them that it does not bring.
-const CURVES = new Set([
-  '2b06010401da470f01', // Ed25519
-  '2a8648ce3d030107', // NIST P-256
-  '2b81040022', // NIST P-384
-  '2b81040023', // NIST P-521
-]);
-
-/** Why a key is too weak to sign, or undefined when it is not. */
-export function weakness({ algorithm, bits, curve }: KeyMaterial): string | undefined {
-  switch (algorithm) {
-    case ALGORITHM.rsa:
-    case ALGORITHM.rsaSign:
-      if (bits < limits.MIN_RSA_BITS) return `RSA with ${bits} bits, ${limits.MIN_RSA_BITS} are needed`;
-      return bits > limits.MAX_RSA_BITS
-        ? `RSA with ${bits} bits, more than ${limits.MAX_RSA_BITS}`
-        : undefined;
-    case ALGORITHM.ecdsa:
-    case ALGORITHM.eddsaLegacy:
-      return CURVES.has(curve)
-        ? undefined
-        : 'an elliptic curve other than Ed25519 and NIST P-256, P-384, P-521';
-    case ALGORITHM.dsa:
-      return 'DSA';
-    default:
-      return `algorithm ${algorithm} can not sign`;
-  }
-}
-
-/** SHA-256, SHA-384, SHA-512: what gpg 2.2 has and nobody breaks. */
-export function isStrongHash(hash: number): boolean {
-  return hash >= 8 && hash <= 10;
-}
 
 /** Sorts packets into a certificate. Third-party signatures and photos are left out. @throws GtpkgError KEY_MALFORMED */
 export function groupPackets(packets: readonly Packet[]): Certificate {
@@ -220,6 +203,23 @@ export function isRevoked({ signatures }: Certificate): boolean {
   return ofType(signatures, TYPE.keyRevocation).length > 0;
 }
 
+/** Whether a revocation says that the key only went out of use. */
+export function isSoft({ reason }: SignatureFields): boolean {
+  return reason === 1 || reason === 3;
+}
+
+// The worst of several revocations; only sound for verified ones.
+function worst(all: readonly ReadSignature[]): Revocation | undefined {
+  const [first] = [...all].sort(
+    (a, b) => Number(isSoft(a.fields)) - Number(isSoft(b.fields)) || a.fields.created - b.fields.created,
+  );
+  if (first === undefined) return undefined;
+  return { kind: isSoft(first.fields) ? 'soft' : 'hard', date: new Date(first.fields.created * 1000) };
+}
+
+const softDate = (revocation: Revocation | undefined): Date | undefined =>
+  revocation?.kind === 'soft' ? revocation.date : undefined;
+
 // Seconds since 1970 at which a signature or the key it speaks of ends, whichever comes first.
 function end(fields: SignatureFields | undefined, keyCreated: number): number {
   if (fields === undefined) return Infinity;
@@ -243,28 +243,43 @@ export function describe(minimal: Certificate): Description {
     );
   const direct = ofType(signatures, TYPE.direct)[0]?.fields;
   const binding = live[0]?.fields;
-  const revoked = isRevoked(minimal);
+  const revocations = ofType(signatures, TYPE.keyRevocation);
+  const revocation = worst(revocations);
+  const revoked = revocation !== undefined;
   const primaryEnd = Math.min(end(direct, material.created), end(binding, material.created));
 
   const signing: SigningKey[] = [];
   const flags = binding?.keyFlags === undefined ? direct : binding;
   if (flags !== undefined && maySign(flags)) {
     const { fingerprint, keyId } = material;
-    const [created, expires] = [new Date(material.created * 1000), toDate(primaryEnd)];
-    signing.push({ fingerprint, keyId, packet: minimal.primary, created, expires, revoked });
+    signing.push({
+      fingerprint,
+      keyId,
+      packet: minimal.primary,
+      created: new Date(material.created * 1000),
+      expires: toDate(primaryEnd),
+      revoked,
+      retired: softDate(revocation),
+      weakFrom: endsOn(material),
+    });
   }
   for (const { packet, signatures: all } of minimal.subkeys) {
     const { fields } = all[0] as ReadSignature;
     if (!maySign(fields)) continue;
-    const { fingerprint, keyId, created } = readKeyMaterial(packet);
+    const sub = readKeyMaterial(packet);
+    const { fingerprint, keyId, created } = sub;
     const expires = toDate(Math.min(primaryEnd, end(fields, created)));
+    const own = worst([...revocations, ...all.slice(1)]);
+    const weakFrom = [endsOn(sub), endsOn(material)].filter((date) => date !== undefined).sort(byDate)[0];
     signing.push({
       fingerprint,
       keyId,
       packet,
       created: new Date(created * 1000),
       expires,
-      revoked: revoked || all.length > 1,
+      revoked: own !== undefined,
+      retired: softDate(own),
+      weakFrom,
     });
   }
   return {
@@ -273,8 +288,13 @@ export function describe(minimal: Certificate): Description {
     created: new Date(material.created * 1000),
     expires: toDate(primaryEnd),
     revoked,
+    revocation,
     signing,
   };
+}
+
+function byDate(a: Date, b: Date): number {
+  return a.getTime() - b.getTime();
 }
 
 /** The packets of a certificate in their order; `swap` may exchange key packets for their secret ones. */

@@ -9,6 +9,7 @@ import {
   groupPackets,
   toPublic,
   type Certificate,
+  type Revocation,
   type SigningKey,
 } from './certificate.js';
 import { minimize } from './minimize.js';
@@ -116,6 +117,8 @@ export class PublicKey {
   readonly created: Date;
   readonly expires: Date | undefined;
   readonly revoked: boolean;
+  /** how it was revoked */
+  readonly revocation: Revocation | undefined;
   /** canonical: the minimal public key in its own armour, the same text for the same content */
   readonly armored: string;
   /** @internal keys of this certificate that may sign, the primary key among them */
@@ -124,12 +127,13 @@ export class PublicKey {
   readonly certificate: Certificate;
 
   private constructor(minimal: Certificate) {
-    const { fingerprint, userIds, created, expires, revoked, signing } = describe(minimal);
+    const { fingerprint, userIds, created, expires, revoked, revocation, signing } = describe(minimal);
     this.fingerprint = fingerprint;
     this.userIds = userIds;
     this.created = created;
     this.expires = expires;
     this.revoked = revoked;
+    this.revocation = revocation;
     this.armored = writeCertificate(minimal);
     this.signing = signing;
     this.certificate = minimal;
@@ -150,6 +154,11 @@ export class PublicKey {
       });
     }
     return new PublicKey(await minimize(certificate));
+  }
+
+  /** When the first of its signing keys begins to be refused for its algorithm; undefined: no such date is set. */
+  get weakFrom(): Date | undefined {
+    return this.signing.map(({ weakFrom }) => weakFrom).find((date) => date !== undefined);
   }
 
   /** @internal The public half of a certificate that may have secrets in it. */

@@ -8,18 +8,18 @@
  * critical parts make a self-signature void, but never a revocation. A signing subkey needs its own back-signature.
  * Revocations by a designated revoker are not honoured: openpgp can not check them.
  */
+import { isStrongHash, weakness } from './algorithms.js';
 import {
   describe,
   isOwn,
   isRevoked,
-  isStrongHash,
+  isSoft,
   malformed,
   maySign,
   ofType,
   readMaterial,
   readQuietly,
   weak,
-  weakness,
   type Certificate,
   type Part,
   type ReadSignature,
@@ -59,9 +59,14 @@ export async function minimize(certificate: Certificate): Promise<Certificate> {
     }
     return undefined;
   };
-  // One proof is enough; the oldest, so that the minimal form is the same whatever is added later.
+  // One proof is enough: a hard one if there is any, and the oldest, so that the minimal form is the same whatever is added later.
   const revocation = async (all: readonly ReadSignature[], data: SignedData): Promise<ReadSignature[]> => {
-    for (const signature of byAge(all).reverse()) if (await good(signature, data)) return [signature];
+    const oldest = byAge(all).reverse();
+    const order = [
+      ...oldest.filter(({ fields }) => !isSoft(fields)),
+      ...oldest.filter(({ fields }) => isSoft(fields)),
+    ];
+    for (const signature of order) if (await good(signature, data)) return [signature];
     return [];
   };
 

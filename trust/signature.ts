@@ -32,6 +32,8 @@ export interface SignatureFields {
   readonly keyExpiresIn: number | undefined;
   readonly keyFlags: number | undefined;
   readonly primaryUserId: boolean;
+  /** reason for revocation, RFC 9580 §5.2.3.31; undefined when none, or not exactly one, is given */
+  readonly reason: number | undefined;
   /** 16 hex digits, from either area: a hint where to look */
   readonly issuerId: string | undefined;
   /** 40 hex digits */
@@ -51,6 +53,7 @@ const SUB = {
   notation: 20,
   primaryUserId: 25,
   keyFlags: 27,
+  reason: 29,
   embedded: 32,
   issuerFingerprint: 33,
 } as const;
@@ -112,6 +115,7 @@ export function readSignatureFields(body: Buffer): SignatureFields {
   const issuerId = either(SUB.issuerId)?.toString('hex').toUpperCase();
   const issuer = either(SUB.issuerFingerprint);
   const issuerFingerprint = issuer?.[0] === 4 ? issuer.subarray(1).toString('hex').toUpperCase() : undefined;
+  const reasons = hashed.list.filter((s) => s.type === SUB.reason);
   const unknown = hashed.list.find((s) => s.critical && !KNOWN.has(s.type));
   const loose = unhashed.list.some((s) => s.type !== SUB.issuerId || s.critical || s.value.length !== 8);
   const types = hashed.list.filter((s) => s.type !== SUB.notation).map((s) => s.type);
@@ -125,6 +129,7 @@ export function readSignatureFields(body: Buffer): SignatureFields {
     keyExpiresIn: once(SUB.keyExpires, 4)?.readUInt32BE(),
     keyFlags: once(SUB.keyFlags, -1)?.[0],
     primaryUserId: (once(SUB.primaryUserId, 1)?.[0] ?? 0) !== 0,
+    reason: reasons.length === 1 ? reasons[0]?.value[0] : undefined,
     issuerId,
     issuerFingerprint,
     embedded: either(SUB.embedded),

@@ -7,7 +7,8 @@
  */
 import { GtpkgError, limits, type ErrorCode, type Fingerprint } from '../model/index.js';
 import { dearmorSignature } from './armor.js';
-import { isStrongHash, type SigningKey } from './certificate.js';
+import { isStrongHash } from './algorithms.js';
+import type { SigningKey } from './certificate.js';
 import type { PublicKey } from './keys.js';
 import { isSignedNatively } from './native.js';
 import { readPackets, TAG } from './packets.js';
@@ -23,6 +24,11 @@ export interface VerifyOptions {
   readonly keys: readonly PublicKey[];
   /** the time at which the key must be good */
   readonly now: Date;
+  /**
+   * When somebody else, whom we trust, took the signature up: a key that expired, or was retired (revoked softly), after that may
+   * have made it. Its holder cannot choose this date. Absent: as `now`.
+   */
+  readonly listed?: Date | undefined;
 }
 
 /** Who signed. */
@@ -98,7 +104,7 @@ export async function verifyDetached(options: VerifyOptions): Promise<VerifiedSi
   for (const { owner, key } of claimed) {
     if (!isSignedNatively(key.packet, body, options.signed)) continue;
     const created = new Date(fields.created * 1000);
-    checkTimes({ owner, key, fields, now: options.now });
+    checkTimes({ owner, key, fields, now: options.now, listed: options.listed });
     return { signer: owner.fingerprint, issuer: key.fingerprint, created };
   }
   throw refuse('SIGNATURE_BAD', `the signature that names ${issuer} does not fit what was signed`, {
@@ -111,19 +117,28 @@ interface Times {
   readonly key: SigningKey;
   readonly fields: SignatureFields;
   readonly now: Date;
+  readonly listed: Date | undefined;
 }
 
-function checkTimes({ owner, key, fields, now }: Times): void {
+function checkTimes({ owner, key, fields, now, listed }: Times): void {
   const { fingerprint: signer } = owner;
   const data = { signer, issuer: key.fingerprint };
-  const at = now.getTime();
+  const at = Math.min(now.getTime(), listed?.getTime() ?? Infinity);
   const created = fields.created * 1000;
-  if (key.revoked)
+  // without somebody's word when it was listed, a revocation counts whatever its date and reason
+  if (key.revoked && (listed === undefined || key.retired === undefined || key.retired.getTime() <= at))
     throw refuse('SIGNER_REVOKED', `signed with a key of ${signer} that has been revoked`, data);
   if (key.expires !== undefined && key.expires.getTime() <= at) {
     throw refuse(
       'SIGNER_EXPIRED',
       `signed with a key of ${signer} that expired on ${key.expires.toISOString()}`,
+      data,
+    );
+  }
+  if (key.weakFrom !== undefined && key.weakFrom.getTime() <= at) {
+    throw refuse(
+      'SIGNATURE_WEAK',
+      `signed with a key of ${signer} whose algorithm is refused since ${key.weakFrom.toISOString().slice(0, 10)}`,
       data,
     );
   }

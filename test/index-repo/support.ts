@@ -39,6 +39,8 @@ import type { IndexUpdate } from '../../index-repo/trusted-index.js';
 /** A signer whose signatures can bear any date. */
 export interface TestSigner extends Signer {
   at(date: Date): Signer;
+  /** its public key as it is once it was revoked */
+  revoked(reason?: 'compromised' | 'retired', date?: Date): Promise<PublicKey>;
 }
 
 /** A key of its own for each call. */
@@ -64,7 +66,17 @@ export function signerOf(signingKeys: openpgp.PrivateKey, publicKey: PublicKey, 
       return openpgp.sign({ message, signingKeys, detached: true, format: 'armored', date });
     },
   });
-  return { ...at(new Date()), at };
+  const revoked: TestSigner['revoked'] = async (reason = 'compromised', date = new Date()) => {
+    const { reasonForRevocation } = openpgp.enums;
+    const flag = reason === 'retired' ? reasonForRevocation.keyRetired : reasonForRevocation.keyCompromised;
+    const { publicKey: armored } = await openpgp.revokeKey({
+      key: signingKeys,
+      reasonForRevocation: { flag, string: '' },
+      date,
+    });
+    return PublicKey.parse(armored);
+  };
+  return { ...at(new Date()), sign: (bytes) => at(new Date()).sign(bytes), at, revoked };
 }
 
 /** A core key made from text. */

@@ -26,8 +26,11 @@ import {
   syncIndex,
   viewIndex,
   type IndexChange,
+  type StoredIndex,
   type SyncOptions,
 } from '../../index-repo/index.js';
+import { judgeEvidence } from '../../index-repo/evidence.js';
+import { readEvidence, settleEvidence } from '../../index-repo/evidence-file.js';
 import { git, inTemp, lacks } from '../git/support.js';
 import { coreKey, introduce, makeEntry, makeSigner, MemoryLog, type TestSigner } from './support.js';
 
@@ -431,20 +434,50 @@ describe('a bad log', () => {
       second.log.blocks.push(...publisher.log.blocks.slice(0, 2));
       await second.add('666', 'hello');
       const error = await c.refuses(second.log, 'INDEX_EQUIVOCATION');
-      const evidence = JSON.parse(readFileSync(`${c.statePath}.equivocation`, 'utf8')) as {
-        sequence: number;
-        known: { oid: string; commit: string };
-        offered: { oid: string; commit: string };
-      };
+      const [evidence] = await readEvidence(c.statePath);
+      assert.ok(evidence);
       assert.deepEqual(
-        [evidence.sequence, evidence.known.oid, evidence.offered.oid],
-        [2, error.data['known'], error.data['offered']],
+        [evidence.sequence, ...evidence.sides.map(({ commit }) => commit)],
+        [2, ...[error.data['known'], error.data['offered']].sort()],
       );
-      for (const { commit } of [evidence.known, evidence.offered])
-        assert.match(Buffer.from(commit, 'base64').toString(), /gpgsig/);
-      // ours goes on
+      for (const { signers } of evidence.sides) assert.deepEqual(signers, [ada.fingerprint]);
+      // ours is not followed either, until the user decides
       await publisher.add('2', 'hello');
+      await c.refuses(publisher.log, 'INDEX_EQUIVOCATION');
+      // whoever is told and trusts the parent comes to the same verdict, and nobody else
+      const proof = Buffer.from(evidence.proof, 'base64');
+      const told = new Client(join(temp, 'told'), introduce([ada.fingerprint]));
+      await told.sync(publisher.log.upTo(2));
+      const { trusted } = (await readStoredIndex(told.statePath)) as StoredIndex;
+      const judged = await judgeEvidence(proof, { dir: told.dir, known: trusted, now: new Date() });
+      assert.deepEqual(judged.sides, evidence.sides);
+      const mangled = Buffer.from(proof);
+      mangled[mangled.length - 40] = (mangled.at(-40) ?? 0) ^ 1;
+      await assert.rejects(judgeEvidence(mangled, { dir: told.dir, known: trusted, now: new Date() }));
+      const stranger = await Publisher.create(join(temp, 'stranger'), eve);
+      const elsewhere = new Client(join(temp, 'elsewhere'), introduce([eve.fingerprint]));
+      await elsewhere.sync(stranger.log);
+      const other = (await readStoredIndex(elsewhere.statePath)) as StoredIndex;
+      await assert.rejects(
+        judgeEvidence(proof, { dir: elsewhere.dir, known: other.trusted, now: new Date() }),
+        { code: 'NOTICE_MALFORMED' },
+      );
+      // who stays with what is known goes on with it, and never with the other
+      await settleEvidence(c.statePath, error.data['known'] as Oid);
       assert.equal((await c.sync(publisher.log)).sequence, 3);
+      await second.add('667', 'hello');
+      await second.add('668', 'hello');
+      await c.refuses(second.log, 'INDEX_NOT_DESCENDANT');
+      // who decides for the other begins anew, and only on a line that passes through it
+      const turned = new Client(join(temp, 'turned'), introduce([ada.fingerprint]));
+      await turned.sync(publisher.log.upTo(3));
+      await turned.refuses(second.log, 'INDEX_EQUIVOCATION');
+      await settleEvidence(turned.statePath, error.data['offered'] as Oid);
+      rmSync(turned.statePath);
+      rmSync(turned.dir, { recursive: true });
+      await turned.refuses(publisher.log, 'INDEX_NOT_DESCENDANT');
+      await turned.sync(second.log);
+      assert.deepEqual(await turned.list(), ['hello 667', 'hello 668']);
     }));
 
   test('not descending: another index of the same name by another root', () =>

@@ -6,13 +6,21 @@ import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { GtpkgError, limits, type ErrorCode, type Oid, type Sha256 } from '../../model/index.js';
-import { encodeTree, hashObject, parseTree } from '../../git/objects.js';
+import { encodeTree, hashObject, parseTree, type GitObject } from '../../git/objects.js';
 import { PublicKey } from '../../trust/index.js';
 import { formatShard, shardPath } from '../../index-repo/entry.js';
 import { computeIds } from '../../index-repo/object-ids.js';
 import { parseState } from '../../index-repo/state.js';
 import { TrustedIndex, type IndexUpdate } from '../../index-repo/trusted-index.js';
-import { Chain, introduce, makeEntry, makeSigner, signerOf, type TestSigner } from './support.js';
+import {
+  Chain,
+  introduce,
+  makeEntry,
+  makeSigner,
+  signerOf,
+  type CommitPlan,
+  type TestSigner,
+} from './support.js';
 
 const DAY = 86_400_000;
 const seconds = (time: number): Date => new Date(Math.floor(time / 1000) * 1000);
@@ -640,6 +648,103 @@ describe('lineage', () => {
       (await refused(trusted, { ...second.update(), lookup }, 'INDEX_EQUIVOCATION')).data['sequence'],
       1,
     );
+  });
+
+  describe('recovery from a line that was signed with stolen keys', () => {
+    // 2 of 4 roots; Eve and Eva have stolen each other's keys, say: the keys of Ada and Bob
+    const keys = () => [ada, bob, eve, eva].map(({ publicKey }) => publicKey);
+    const roots = () => [ada, bob, eve, eva].map(({ fingerprint }) => fingerprint);
+    const both =
+      (a: Chain, b: Chain) =>
+      (oid: Oid): GitObject | undefined =>
+        a.objects.get(oid) ?? b.objects.get(oid);
+    const begin = async (): Promise<Chain> => {
+      const chain = new Chain();
+      const authorizations = { threshold: 2, since: 1, roots: roots() };
+      await chain.commit({ signers: [ada, bob], keys: keys(), authorizations });
+      return chain;
+    };
+    const offered = (theirs: Chain, ours: Chain): IndexUpdate => ({
+      ...theirs.update(),
+      cosignatures: [...theirs.tags, ...ours.tags],
+      lookup: both(theirs, ours),
+    });
+    const start = (): TrustedIndex => TrustedIndex.start(introduce(roots(), 2));
+    /** the honest owners rotate the two stolen keys out, and show that they are compromised */
+    const rotate = async (base: Chain, revoked: readonly PublicKey[]): Promise<Chain> => {
+      const honest = base.branch(1);
+      await honest.commit({
+        signers: [eve, eva],
+        keys: revoked,
+        authorizations: { threshold: 2, since: 2, roots: [eve.fingerprint, eva.fingerprint] },
+      });
+      return honest;
+    };
+    const runAhead = async (base: Chain, more: CommitPlan = { signers: [ada, bob] }): Promise<Chain> => {
+      const stolen = base.branch(1);
+      await stolen.commit({ ...more, files: shard('666') });
+      for (let i = 0; i < 3; i++) await stolen.commit({ signers: [ada, bob] });
+      return stolen;
+    };
+
+    test('a client that followed it (fast-forward) comes back, though the number falls', async () => {
+      const base = await begin();
+      const stolen = await runAhead(base);
+      const client = await start().update(stolen.update());
+      assert.equal(client.head?.sequence, 5);
+      const honest = await rotate(base, [await ada.revoked(), await bob.revoked()]);
+      const back = await client.update(offered(honest, stolen));
+      assert.deepEqual([back.head?.sequence, back.head?.commit], [2, honest.tip.oid]);
+      assert.equal(back.head?.anchor, base.commits[0]?.oid);
+      await honest.commit({ signers: [eva, eve] });
+      assert.equal((await back.update(honest.update())).head?.sequence, 3);
+      // and never again to the false line
+      const error = await refused(back, offered(stolen, honest), 'INDEX_NOT_DESCENDANT');
+      assert.equal(error.data['reason'], 'SIGNER_REVOKED');
+    });
+
+    test('one revocation is enough when it takes the false line below the threshold', async () => {
+      const base = await begin();
+      const stolen = await runAhead(base);
+      const client = await start().update(stolen.update());
+      const honest = base.branch(1);
+      const without = [bob, eve, eva].map(({ fingerprint }) => fingerprint);
+      await honest.commit({
+        signers: [eve, eva],
+        keys: [await ada.revoked()],
+        authorizations: { threshold: 2, since: 2, roots: without },
+      });
+      assert.equal((await client.update(offered(honest, stolen))).head?.sequence, 2);
+    });
+
+    test('without revocations, or with soft ones, it stays equivocation', async () => {
+      const base = await begin();
+      const stolen = await runAhead(base);
+      const client = await start().update(stolen.update());
+      for (const shown of [[], [await ada.revoked('retired'), await bob.revoked('retired')]]) {
+        const honest = await rotate(base, shown);
+        await refused(client, offered(honest, stolen), 'INDEX_EQUIVOCATION');
+      }
+    });
+
+    test('a thief cannot lead away from the honest line by revoking what he stole', async () => {
+      const base = await begin();
+      const honest = base.branch(1);
+      await honest.commit({ signers: [eve, ada] });
+      const client = await start().update(honest.update());
+      // Ada's revocation takes one signature from either line
+      const once = base.branch(1);
+      await once.commit({ signers: [ada, bob], keys: [await ada.revoked()], files: shard('666') });
+      await refused(client, offered(once, honest), 'INDEX_EQUIVOCATION');
+    });
+
+    test('co-signatures of the known line that are not at hand never make it fall', async () => {
+      const base = await begin();
+      const stolen = await runAhead(base);
+      const client = await start().update(stolen.update());
+      const honest = await rotate(base, [await ada.revoked(), await bob.revoked()]);
+      await refused(client, { ...honest.update(), lookup: both(honest, stolen) }, 'INDEX_EQUIVOCATION');
+    });
   });
 
   test('numbers that stand still, jump (fast-forward) or fall', async () => {
