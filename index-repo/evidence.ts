@@ -54,6 +54,22 @@ export async function encodeEvidence(parted: Parted): Promise<Buffer> {
   });
 }
 
+/** What the two commits of a proof say that they change; nothing is judged. @throws GtpkgError NOTICE_MALFORMED, … */
+export async function readProof(
+  bytes: Uint8Array,
+): Promise<ReadonlyMap<Oid, { readonly changes: readonly string[]; readonly date: Date }>> {
+  const notice = decodeNotice(bytes);
+  const objects = 'inline' in notice.pack ? await unpack(notice.pack.inline) : new Map<Oid, GitObject>();
+  return new Map(
+    [...objects]
+      .filter(([, { type }]) => type === 'commit')
+      .map(([oid, object]) => {
+        const { message, committed } = openCommit(object);
+        return [oid, { changes: message.changes, date: committed }];
+      }),
+  );
+}
+
 /** What a proof is judged on: what is trusted here. */
 export interface Judge {
   /** the client's repository */

@@ -11,6 +11,7 @@ export {
   type IndexEntry,
   type ShardPlace,
 } from './entry.js';
+export { judgeEvidence, readProof } from './evidence.js';
 export { copyIndex, forkIndex, type ForkOptions } from './fork.js';
 export { changeIndex, createIndex, KEEP_VERSIONS } from './maintain.js';
 export type { ChangeOptions, CreateOptions, IndexChange, IndexChanged } from './maintain.js';

@@ -3,15 +3,8 @@
  */
 import { GtpkgError, limits, type Fingerprint } from '../model/index.js';
 import { armor, dearmorKey } from './armor.js';
-import {
-  describe,
-  flatten,
-  groupPackets,
-  toPublic,
-  type Certificate,
-  type Revocation,
-  type SigningKey,
-} from './certificate.js';
+import { flatten, groupPackets, toPublic, type Certificate } from './certificate.js';
+import { describe, type Revocation, type SigningKey } from './describe.js';
 import { minimize } from './minimize.js';
 import { loadOpenpgp } from './openpgp.js';
 import { readPackets, TAG, writePacket } from './packets.js';

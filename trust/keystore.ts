@@ -8,8 +8,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GtpkgError, limits, systemCode, type Fingerprint } from '../model/index.js';
-import { describe, flatten, groupPackets, merge, toPublic, type Certificate } from './certificate.js';
+import { flatten, groupPackets, merge, toPublic, type Certificate } from './certificate.js';
 import { dearmorKey } from './armor.js';
+import { describe } from './describe.js';
 import { fileError, makeDirectory, readText, writeText } from './files.js';
 import {
   generateKey,

@@ -10,10 +10,8 @@
  */
 import { isStrongHash, weakness } from './algorithms.js';
 import {
-  describe,
   isOwn,
   isRevoked,
-  isSoft,
   malformed,
   maySign,
   ofType,
@@ -24,6 +22,7 @@ import {
   type Part,
   type ReadSignature,
 } from './certificate.js';
+import { describe, isSoft } from './describe.js';
 import { isSignedBy, openpgpKey, type OpenPGP, type SignedData } from './openpgp.js';
 import type { KeyMaterial } from './packets.js';
 import { TYPE, type SignatureFields } from './signature.js';

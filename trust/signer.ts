@@ -6,7 +6,8 @@
  */
 import { GtpkgError, type Fingerprint } from '../model/index.js';
 import { armor } from './armor.js';
-import { flatten, type Certificate, type SigningKey } from './certificate.js';
+import { flatten, type Certificate } from './certificate.js';
+import type { SigningKey } from './describe.js';
 import { personOf, writeCertificate, type PublicKey } from './keys.js';
 import { loadOpenpgp, type OpenPGP } from './openpgp.js';
 import { readKeyMaterial, readProtection, TAG, type Protection } from './packets.js';

@@ -8,7 +8,7 @@
 import { GtpkgError, limits, type ErrorCode, type Fingerprint } from '../model/index.js';
 import { dearmorSignature } from './armor.js';
 import { isStrongHash } from './algorithms.js';
-import type { SigningKey } from './certificate.js';
+import type { SigningKey } from './describe.js';
 import type { PublicKey } from './keys.js';
 import { isSignedNatively } from './native.js';
 import { readPackets, TAG } from './packets.js';

@@ -56,6 +56,12 @@ function head(status: SwarmStatus): string {
       ].join(', '),
     ],
     [
+      'Standing still',
+      status.undecided.length === 0
+        ? undefined
+        : `${status.undecided.join(', ')}: two histories, gtpkg source accept NAME decides`,
+    ],
+    [
       'Packages',
       packages === null
         ? undefined

@@ -25,6 +25,6 @@ export async function previewSource(
         : `this distribution is the source "${clash.name}" already`,
       { hint: 'gtpkg source list shows what there is.' },
     );
-  const source = { name: name ?? '', indexCore, roots, threshold, sequence: null, validUntil: null };
-  return { source };
+  const unknown = { sequence: null, validUntil: null, undecided: false };
+  return { source: { name: name ?? '', indexCore, roots, threshold, ...unknown } };
 }

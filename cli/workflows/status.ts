@@ -7,6 +7,7 @@ import type { Depot, DepotStatus, Usage } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import type { SwarmFigures } from '../render/metrics.js';
 import { listIndexes, listSources } from '../places.js';
+import { undecidedSources } from './histories.js';
 import { Listings, type Listed } from './listed.js';
 
 /** One release that this home holds, whole or in part. */
@@ -67,6 +68,8 @@ export interface SwarmStatus {
   readonly releases: readonly HeldRelease[];
   /** listed packages by the seeders known of their newest release; null without a seeder here */
   readonly packages: SwarmFigures['seeded'] | null;
+  /** sources that stand still: their roots signed two histories, and the user has not decided */
+  readonly undecided: readonly string[];
   /** names of the packages that one known seeder has, at most MOST of them */
   readonly oneSeeder: readonly string[];
 }
@@ -108,7 +111,7 @@ export class StatusReader {
     for (const { introduction, name } of await listSources(this.#context))
       names.set(introduction.indexCore, name);
     for (const { indexCore, name } of await listIndexes(this.#context)) names.set(indexCore, name);
-    return describe(status, this.#slow.found, names);
+    return { ...describe(status, this.#slow.found, names), undecided: await undecidedSources(this.#context) };
   }
 }
 
@@ -155,7 +158,11 @@ async function readHoldings(depot: Depot, listings: Listings, seeding: boolean):
   };
 }
 
-function describe(status: DepotStatus, holdings: Holdings, names: ReadonlyMap<CoreKey, string>): SwarmStatus {
+function describe(
+  status: DepotStatus,
+  holdings: Holdings,
+  names: ReadonlyMap<CoreKey, string>,
+): Omit<SwarmStatus, 'undecided'> {
   const { daemon, listening, started } = status;
   return {
     publicKey: status.publicKey,

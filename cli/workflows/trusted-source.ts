@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { GtpkgError, type Fingerprint } from '../../model/index.js';
 import { readStoredIndex } from '../../index-repo/sync.js';
+import { readEvidence, requireDecided, undecided } from '../../index-repo/evidence-file.js';
 import { checkFresh, type TrustedState } from '../../index-repo/state.js';
 import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
@@ -18,6 +19,8 @@ export interface SourceSummary {
   readonly threshold: number;
   readonly sequence: number | null;
   readonly validUntil: string | null;
+  /** its roots signed two histories, and the user has not decided yet */
+  readonly undecided: boolean;
 }
 
 /** The file that says what is trusted. */
@@ -26,14 +29,15 @@ export function statePath(source: Source): string {
 }
 
 /**
- * What is trusted of a source, still fresh.
- * @throws GtpkgError INDEX_NOT_FOUND when it was never fetched, INDEX_EXPIRED
+ * What is trusted of a source, still fresh, and one history only.
+ * @throws GtpkgError INDEX_NOT_FOUND when it was never fetched, INDEX_EXPIRED, INDEX_EQUIVOCATION
  */
 export async function freshSource(
   context: Context,
   source: Source,
   options: { readonly allowExpired?: boolean } = {},
 ): Promise<TrustedState> {
+  await requireDecided(statePath(source), source.name);
   const stored = await readStoredIndex(statePath(source));
   if (stored === undefined)
     throw new GtpkgError('INDEX_NOT_FOUND', `the index of ${source.name} was never fetched`, {
@@ -73,6 +77,7 @@ export async function summary(source: Source): Promise<SourceSummary> {
     threshold: source.introduction.threshold,
     sequence: stored?.trusted.sequence ?? null,
     validUntil: stored?.trusted.validUntil ?? null,
+    undecided: undecided(await readEvidence(statePath(source))) !== undefined,
   };
 }
 

@@ -14,14 +14,20 @@ export default class SourceList extends GtpkgCommand<typeof SourceList, { source
 
   protected render({ sources }: { sources: SourceSummary[] }): string {
     if (sources.length === 0) return 'No sources yet: gtpkg source add INTRODUCTION adds one.';
-    return table(
+    const open = sources.filter((source) => source.undecided);
+    const rows = table(
       ['SOURCE', 'SEQUENCE', 'VALID UNTIL', 'ROOT KEYS'],
       sources.map((source) => [
         source.name,
-        source.sequence === null ? 'not fetched' : String(source.sequence),
+        (source.sequence === null ? 'not fetched' : String(source.sequence)) +
+          (source.undecided ? ', two histories' : ''),
         source.validUntil === null ? '' : until(source.validUntil),
         source.roots.join(' '),
       ]),
     );
+    return [
+      rows,
+      ...open.map(({ name }) => `${name} stands still until you decide: gtpkg source accept ${name}`),
+    ].join('\n');
   }
 }
