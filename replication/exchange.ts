@@ -16,6 +16,7 @@ import {
 } from '../model/index.js';
 import { mayTell } from './address.js';
 import type { Link } from './link.js';
+import type { Links } from './links.js';
 import { Allowance, type MessageKind, type Talks } from './talk.js';
 
 const TOPIC = 32;
@@ -63,7 +64,7 @@ const SHORT = { burst: 5, every: 10_000 } as const;
 /** What the exchange needs of the swarm. */
 export interface ExchangeContext {
   readonly talks: Talks;
-  readonly links: ReadonlyMap<CoreKey, Link>;
+  readonly links: Links;
   /** discovery keys in hexadecimal */
   topics(): readonly string[];
   /** called for an address that may be dialled */
@@ -104,7 +105,7 @@ export class Exchange {
         const topics = this.#topics();
         const news = topics.join() !== this.#topicsTold;
         this.#topicsTold = topics.join();
-        for (const link of this.#context.links.values()) {
+        for (const link of this.#context.links) {
           if (news && topics.length > 0) link.talk?.say(join, topics);
           this.#tell(link);
         }
@@ -135,7 +136,7 @@ export class Exchange {
     const listener = link.address?.host;
     if (listener === undefined || seat.topics.size === 0) return;
     const list: PeerAddress[] = [];
-    for (const other of this.#context.links.values()) {
+    for (const other of this.#context.links) {
       const { reach } = other;
       if (other === link || reach === undefined || list.length === limits.MAX_EXCHANGED) continue;
       if (seat.told.has(other.key) || !mayTell(listener, reach.host)) continue;

@@ -82,7 +82,7 @@ class FetchRun {
     this.#timeout = options.timeout ?? context.timeout;
     this.#waiting = [...refs].reverse();
     this.#total = bytesOf(refs, options.heads);
-    this.#lifeBytes = context.swarm.traffic.bytesIn;
+    this.#lifeBytes = context.swarm.links.traffic.bytesIn;
   }
 
   async run(): Promise<void> {
@@ -140,7 +140,7 @@ class FetchRun {
         },
         corrupt: (connection: Connection, response: unknown): void => {
           this.#corrupt.add(ref.key);
-          this.#context.swarm.strike(connection, response);
+          this.#context.swarm.links.strike(connection, response);
         },
         failed: (cause: unknown) => this.#finish(cause),
       };
@@ -187,7 +187,7 @@ class FetchRun {
       }
     }
     this.#cutStalled(now);
-    const { bytesIn } = this.#context.swarm.traffic;
+    const { bytesIn } = this.#context.swarm.links.traffic;
     if (bytesIn - this.#lifeBytes >= ALIVE_BYTES) {
       this.#lifeBytes = bytesIn;
       if (now - this.#lastBlock < ALIVE_LIMIT * this.#timeout) this.#lastLife = now;
@@ -203,7 +203,7 @@ class FetchRun {
     }
     const lonely =
       swarm.links.size === 0 &&
-      now - Math.max(swarm.alone, this.#started) >= connectTime(swarm, this.#timeout);
+      now - Math.max(swarm.links.alone, this.#started) >= connectTime(swarm, this.#timeout);
     if (lonely || now - this.#lastLife >= this.#timeout) void this.#giveUp();
     else this.#pump();
   }
@@ -293,7 +293,7 @@ class FetchRun {
           data,
         }),
       );
-    } else if (swarm.connected === 0) {
+    } else if (swarm.links.connected === 0) {
       this.#finish(noPeer(swarm, data, kept));
     } else {
       this.#finish(

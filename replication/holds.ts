@@ -86,7 +86,7 @@ export class Holds {
       this.#peers.get(link)?.claims.change(numbers, held),
     );
     swarm.onlink = (link) => this.#met(link);
-    for (const link of swarm.links.values()) this.#met(link);
+    for (const link of swarm.links) this.#met(link);
   }
 
   /** How many connected peers say that they hold all of a core. */

@@ -56,7 +56,7 @@ export class LocalLog implements Log {
     core.on('verification-error', (error, _request, response, from) => {
       if (error.code === 'INVALID_OPERATION' || ownFailure(error) !== undefined) return;
       this.#corrupt++;
-      void context.network().then((swarm) => swarm?.strike(from.stream, response));
+      void context.network().then((swarm) => swarm?.links.strike(from.stream, response));
     });
     core.on('conflict', (length, fork, proof) => {
       this.#conflict = true;
@@ -141,7 +141,7 @@ export class LocalLog implements Log {
       if (synced.length > 0) answered = Math.min(answered, now);
       else if (now - started >= LOOK_AGAIN) swarm.seek();
       const alone =
-        swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(swarm, timeout);
+        swarm.links.size === 0 && now - Math.max(started, swarm.links.alone) >= connectTime(swarm, timeout);
       const proving =
         this.#isBehind(synced) && now - Math.max(grown, answered) < Math.min(timeout, PROOF_TIME);
       const settled =
@@ -165,7 +165,7 @@ export class LocalLog implements Log {
     if (swarm.connecting > 0) return false;
     return (
       waited >= GRACE ||
-      [...swarm.links.values()].every(({ connection }) => synced.some((peer) => peer.stream === connection))
+      [...swarm.links].every(({ connection }) => synced.some((peer) => peer.stream === connection))
     );
   }
 
@@ -201,7 +201,7 @@ export class LocalLog implements Log {
         const now = performance.now();
         if (options.signal?.aborted) reject(aborted(options.signal));
         const alone =
-          swarm.links.size === 0 && now - Math.max(started, swarm.alone) >= connectTime(swarm, timeout);
+          swarm.links.size === 0 && now - Math.max(started, swarm.links.alone) >= connectTime(swarm, timeout);
         if (alone || now - started >= timeout) reject(this.#missing(index, swarm, this.#corrupt > corrupt));
         if (now - asked < 1000) return;
         asked = now;
@@ -233,7 +233,7 @@ export class LocalLog implements Log {
         data,
       });
     }
-    if (swarm.connected === 0) return noPeer(swarm, data);
+    if (swarm.links.connected === 0) return noPeer(swarm, data);
     return new GtpkgError(
       'BLOCKS_MISSING',
       `no connected peer has block ${index} of index core ${this.key}`,
@@ -287,10 +287,7 @@ function tooLarge(key: CoreKey, size: number): GtpkgError {
 }
 
 function news(swarm: Swarm): number {
-  return Math.max(
-    NEWS,
-    ...[...swarm.links.values()].map(({ connection }) => 2 * (connection.rawStream?.rtt ?? 0)),
-  );
+  return Math.max(NEWS, ...[...swarm.links].map(({ connection }) => 2 * (connection.rawStream?.rtt ?? 0)));
 }
 
 function sleep(milliseconds: number): Promise<void> {

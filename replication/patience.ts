@@ -11,7 +11,7 @@ import type { Swarm } from './swarm.js';
 export function connectTime(swarm: Swarm, timeout: number): number {
   const patient = timeout > limits.TIMEOUT.idle ? timeout / 2 : 0; // who asks for more gets more
   if (!swarm.hasNetwork) return Math.min(timeout, limits.TIMEOUT.noNetwork);
-  const first = swarm.connected === 0 && swarm.dht !== 'answering';
+  const first = swarm.links.connected === 0 && swarm.dht !== 'answering';
   return Math.min(timeout, Math.max(patient, first ? limits.TIMEOUT.silence : limits.TIMEOUT.connect));
 }
 

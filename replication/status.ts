@@ -74,7 +74,7 @@ export class Statistics {
       blocks,
       heldBytes,
       diskBytes: await diskBytes(this.#home),
-      ...(swarm?.traffic ?? { bytesIn: 0, bytesOut: 0 }),
+      ...(swarm?.links.traffic ?? { bytesIn: 0, bytesOut: 0 }),
       ...this.#meter.rates('all'),
       usage: await readUsage(this.#home),
     };
@@ -88,7 +88,7 @@ export class Statistics {
   /** Connected and stored peers, each once. */
   #peers(swarm: Swarm | undefined): PeerStatus[] {
     const keys = new Set<CoreKey>([
-      ...(swarm?.links.keys() ?? []),
+      ...(swarm === undefined ? [] : [...swarm.links].map((link) => link.key)),
       ...this.#book.list().map((peer) => peer.key),
     ]);
     return [...keys].map((key) => {
@@ -106,23 +106,23 @@ export class Statistics {
         ...this.#meter.rates(link ?? 'all'),
         ...(link === undefined ? { rateIn: 0, rateOut: 0 } : {}),
         holds: link === undefined ? 0 : this.#holds.claimed(link),
-        badBlocks: swarm?.badBlocks(key) ?? 0,
+        badBlocks: swarm?.links.offences(key) ?? 0,
         refused: this.#book.isRefused(key),
       };
     });
   }
 
   #sample(swarm: Swarm): void {
-    const links = [...swarm.links.values()].map(
+    const links = [...swarm.links].map(
       (link) =>
         [link, { bytesIn: link.connection.rawBytesRead, bytesOut: link.connection.rawBytesWritten }] as const,
     );
-    this.#meter.sample([['all', swarm.traffic] as const, ...links], performance.now());
+    this.#meter.sample([['all', swarm.links.traffic] as const, ...links], performance.now());
   }
 
   async #writeDown(): Promise<void> {
     if (this.#swarm === undefined) return;
-    const { bytesIn, bytesOut } = this.#swarm.traffic;
+    const { bytesIn, bytesOut } = this.#swarm.links.traffic;
     const before = this.#written;
     this.#written = { bytesIn, bytesOut };
     await recordSaved(this.#home, { received: bytesIn - before.bytesIn, sent: bytesOut - before.bytesOut });

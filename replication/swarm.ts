@@ -3,14 +3,12 @@
  * any DHT. Over TCP where the other end can be reached that way, over UDX everywhere else; IPv4.
  *
  * Every connection replicates the whole store: what either side holds is served on demand. There is one connection to a
- * peer, and both ends agree which. Connections are counted and capped, a peer that sent MAX_BAD_BLOCKS corrupt blocks is cut off and refused, and
- * nothing here waits without an end. Both ends are authenticated and encrypted by Noise under the transport keys.
+ * peer, and both ends agree which; links.ts counts them. Nothing here waits without an end. Both ends are authenticated and
+ * encrypted by Noise under the transport keys.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type Corestore from 'corestore';
 import type { Connection } from 'hypercore';
 import type HyperDHT from 'hyperdht';
-import type { Server } from 'hyperdht';
 import {
   decodeCoreKey,
   encodeCoreKey,
@@ -25,24 +23,21 @@ import { Exchange } from './exchange.js';
 import { hello, VERSION } from './hello.js';
 import { Lan } from './lan.js';
 import { Limiter } from './limiter.js';
-import { channels, CORE_PROTOCOL, endpoint, replaces, type Link } from './link.js';
+import { channels, CORE_PROTOCOL, type Link } from './link.js';
+import { Links } from './links.js';
 import { networks } from './networks.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
 import { Reach } from './reach.js';
 import { secureStreams, type Secure } from './secure.js';
-import { discoveryKeyOf } from './store.js';
 import { Talks } from './talk.js';
 import { TcpServer } from './tcp.js';
-import { Topic, type TopicContext } from './topics.js';
+import { TopicSet } from './topic-set.js';
+import type { Topic } from './topics.js';
 import { Uploads } from './uploads.js';
 
-const HOUSEKEEPING = 10_000;
 /** Looking again while nobody has what is wanted. */
 const SEEK = 1500;
-/** Waiting for an announcement to be stored. */
-const ANNOUNCE = 3000;
-const SILENT = 1000;
 /** Leaving the DHT politely may take long when it is not there; then we just go. */
 const FAREWELL = 1500;
 
@@ -62,36 +57,25 @@ export interface SwarmOptions extends NodeOptions {
 }
 
 export class Swarm {
-  readonly links = new Map<CoreKey, Link>();
+  readonly links: Links;
   /** the control channel of all connections: register kinds of messages here */
-  readonly talks = new Talks((connection) => this.offend(connection));
+  readonly talks = new Talks((connection) => this.links.offend(connection));
   /** called with every new connection, its control channel open */
   onlink: (link: Link) => void = () => undefined;
   readonly #options: SwarmOptions;
   readonly #dht: HyperDHT;
   readonly #secure: Secure;
-  readonly #server: Server;
   readonly #dialler: Dialler;
   readonly #loopback: boolean;
   #lan: Lan | undefined;
   readonly #exchange: Exchange;
   readonly #uploads: Uploads;
   readonly #listening: Address | undefined;
-  readonly #topics = new Map<CoreKey, Topic>();
-  readonly #bad = new Map<CoreKey, number>();
-  readonly #counted = new WeakSet<object>();
-  readonly #housekeeping: NodeJS.Timeout;
-  readonly #maxConnections: number;
+  readonly #topics: TopicSet;
   #tcp: TcpServer | undefined;
   #serving: boolean;
-  #served: Promise<Server> | undefined;
-  #gone = { bytesIn: 0, bytesOut: 0 };
   #closing = false;
   #sought = performance.now();
-  /** connections made since the start */
-  connected = 0;
-  /** when the last connection was lost, or the swarm started */
-  alone = performance.now();
 
   private constructor(
     options: SwarmOptions,
@@ -102,27 +86,41 @@ export class Swarm {
     this.#listening = listening;
     this.#loopback = isLoopback(bound);
     this.#serving = options.server;
-    this.#maxConnections = options.maxConnections ?? limits.MAX_CONNECTIONS;
     const limiter = (rate: number | undefined): Limiter | undefined =>
       rate === undefined ? undefined : new Limiter(rate);
     this.#secure = secureStreams({ up: limiter(options.upRate), down: limiter(options.downRate) });
     const { book, keyPair } = options;
     const secure = this.#secure;
-    this.#server = dht.createServer(
-      { firewall: (publicKey) => book.isRefused(encodeCoreKey(publicKey)), createSecretStream: secure },
-      (connection) => this.#accept(connection),
-    );
+    this.links = new Links({
+      publicKey: keyPair.publicKey,
+      book,
+      max: options.maxConnections ?? limits.MAX_CONNECTIONS,
+      lost: (key, lived) => this.#dialler.lost(key, lived),
+    });
     this.#dialler = new Dialler({
       dht,
       keyPair,
       secure,
       skips: (key) => this.links.has(key) || book.isRefused(key),
-      full: () => this.links.size >= (3 / 4) * this.#maxConnections,
+      full: () => this.links.crowded,
       connected: (connection, dialled) => this.#accept(connection, dialled),
     });
+    this.#topics = new TopicSet(
+      {
+        dht,
+        keyPair,
+        node: dht.createServer(
+          { firewall: (publicKey) => book.isRefused(encodeCoreKey(publicKey)), createSecretStream: secure },
+          (connection) => this.#accept(connection),
+        ),
+        answering: () => this.dht === 'answering',
+        found: (publicKey, relays) => this.#dialler.add(encodeCoreKey(publicKey), { relays, met: true }),
+      },
+      options.server,
+    );
     this.#uploads = new Uploads({
       rate: options.upRate,
-      flooded: (connection) => this.offend(connection),
+      flooded: (connection) => this.links.offend(connection),
     });
     const reach = new Reach({
       keyPair,
@@ -135,14 +133,13 @@ export class Swarm {
     this.#exchange = new Exchange({
       talks: this.talks,
       links: this.links,
-      topics: () => [...this.#topics.keys()].map((key) => discoveryKeyOf(decodeCoreKey(key)).toString('hex')),
+      topics: () => this.#topics.discoveryKeys.map((key) => key.toString('hex')),
       found: (peer) => this.dial(peer, { met: true }),
     });
     dht.on('network-change', () => {
-      for (const { connection } of this.links.values()) connection.sendKeepAlive(); // which of them are dead?
-      for (const topic of this.#topics.values()) void topic.refresh();
+      for (const { connection } of this.links) connection.sendKeepAlive(); // which of them are dead?
+      this.#topics.refresh();
     });
-    this.#housekeeping = setInterval(() => this.#sweep(), HOUSEKEEPING).unref();
   }
 
   /** Does not wait for any peer or DHT node. @throws GtpkgError ADDRESS_IN_USE, BAD_ADDRESS */
@@ -173,7 +170,7 @@ export class Swarm {
         },
       });
     }
-    if (options.server) swarm.#serve().catch(() => undefined); // tried again when a topic is announced
+    if (options.server) swarm.#topics.serve().catch(() => undefined); // tried again when a topic is announced
     for (const peer of options.book.dialable()) swarm.dial(peer);
     return swarm;
   }
@@ -212,22 +209,12 @@ export class Swarm {
   }
 
   get topics(): CoreKey[] {
-    return [...this.#topics.keys()];
+    return this.#topics.keys;
   }
 
   /** Dials now under way. */
   get connecting(): number {
     return this.#dialler.connecting;
-  }
-
-  /** All bytes on the wire since the start, overhead included. */
-  get traffic(): { bytesIn: number; bytesOut: number } {
-    const sum = { ...this.#gone };
-    for (const { connection } of this.links.values()) {
-      sum.bytesIn += connection.rawBytesRead;
-      sum.bytesOut += connection.rawBytesWritten;
-    }
-    return sum;
   }
 
   /**
@@ -245,8 +232,7 @@ export class Swarm {
 
   /** Looks for peers under an index core's topic; announces there when serving. Returns at once. */
   join(key: CoreKey): void {
-    if (this.#closing || this.#topics.has(key)) return;
-    this.#topics.set(key, new Topic(this.#topicContext(), discoveryKeyOf(decodeCoreKey(key)), this.#serving));
+    if (this.#closing || !this.#topics.join(key)) return;
     this.#exchange.changed();
     this.#lan?.ask();
   }
@@ -255,7 +241,7 @@ export class Swarm {
   serve(): void {
     if (this.#serving || this.#closing || this.dht === 'none') return;
     this.#serving = true;
-    for (const topic of this.#topics.values()) topic.announce();
+    this.#topics.announce();
   }
 
   /**
@@ -263,8 +249,7 @@ export class Swarm {
    * @param announce - announced, by a node that serves; else looked up, and who is found there is dialled
    */
   topic(topic: Buffer, announce: boolean): Topic {
-    const context = this.#topicContext();
-    return new Topic(announce ? { ...context, found: () => undefined } : context, topic, announce);
+    return this.#topics.open(topic, announce, !announce);
   }
 
   /**
@@ -276,7 +261,7 @@ export class Swarm {
     const now = performance.now();
     if (this.#closing || now - this.#sought < SEEK) return;
     this.#sought = now;
-    for (const topic of this.#topics.values()) void topic.refresh();
+    this.#topics.refresh();
     if (this.links.size === 0) {
       for (const peer of this.#options.book.dialable())
         this.#dialler.add(peer.key, { address: peer, met: true, now: true });
@@ -284,52 +269,15 @@ export class Swarm {
     this.#lan?.ask();
   }
 
-  /** Resolves once the DHT has stored what is announced, or after ANNOUNCE milliseconds. */
-  async announced(): Promise<void> {
-    const stored = Promise.all([...this.#topics.values()].map((topic) => topic.settled()));
-    const timer = new AbortController();
-    const wait = (delay: number): Promise<void> =>
-      sleep(delay, undefined, { signal: timer.signal }).catch(() => undefined);
-    // where no DHT node has said a word by then, none will store anything
-    await Promise.race([
-      stored,
-      wait(SILENT).then(() => (this.dht === 'answering' ? wait(ANNOUNCE) : undefined)),
-    ]);
-    timer.abort();
-  }
-
-  /**
-   * Counts a corrupt block; the peer is cut off and refused at MAX_BAD_BLOCKS.
-   * @param response - the message that carried it: several sessions of one core report the same one
-   */
-  strike(connection: Connection, response: unknown): void {
-    if (typeof response === 'object' && response !== null) {
-      if (this.#counted.has(response)) return;
-      this.#counted.add(response);
-    }
-    this.offend(connection, false);
-  }
-
-  /** A peer broke a rule of the protocol: counted as a corrupt block is; the connection ends at once unless told otherwise. */
-  offend(connection: Connection, cut = true): void {
-    const key = encodeCoreKey(connection.remotePublicKey);
-    const count = (this.#bad.get(key) ?? 0) + 1;
-    this.#bad.set(key, count);
-    if (count >= limits.MAX_BAD_BLOCKS) {
-      this.#options.book.refuse(key, this.links.get(key)?.address ?? endpoint(connection));
-    } else if (!cut) return;
-    connection.destroy();
-  }
-
-  /** Corrupt blocks that this process got from a peer. */
-  badBlocks(key: CoreKey): number {
-    return this.#bad.get(key) ?? 0;
+  /** Resolves once the DHT has stored what is announced, or after some seconds. */
+  announced(): Promise<void> {
+    return this.#topics.announced();
   }
 
   /** Asks all peers for a core again: they may have got it since they said no. */
   ask(core: { readonly discoveryKey: Buffer; readonly core: import('hypercore').InternalCore }): void {
     const { replicator } = core.core;
-    for (const { connection } of this.links.values()) {
+    for (const { connection } of this.links) {
       const muxer = connection.userData;
       if (connection.destroying || muxer.opened({ protocol: CORE_PROTOCOL, id: core.discoveryKey })) continue;
       if (replicator.attached(muxer)) replicator.detachFrom(muxer);
@@ -340,14 +288,11 @@ export class Swarm {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    clearInterval(this.#housekeeping);
     this.#exchange.close();
     await this.#lan?.close();
     this.#dialler.close();
     this.#tcp?.close();
-    const polite = Promise.allSettled([...this.#topics.values()].map((topic) => topic.close())).then(() =>
-      this.#server.close().catch(() => undefined),
-    );
+    const polite = this.#topics.close();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>(
       (resolve) =>
@@ -359,7 +304,7 @@ export class Swarm {
     await Promise.race([polite, late]);
     clearTimeout(timer);
     await this.#dht.destroy({ force: true }).catch(() => undefined);
-    for (const { connection } of this.links.values()) connection.destroy();
+    this.links.close();
   }
 
   async #listen(address: Address): Promise<void> {
@@ -367,65 +312,15 @@ export class Swarm {
     this.#tcp = await TcpServer.listen(address, options, (connection) => this.#accept(connection));
   }
 
-  /** The node's server on the DHT; a try that failed is repeated by the next caller. */
-  #topicContext(): TopicContext {
-    return {
-      dht: this.#dht,
-      keyPair: this.#options.keyPair,
-      server: () => this.#serve(),
-      found: (publicKey, relays) => this.#dialler.add(encodeCoreKey(publicKey), { relays, met: true }),
-    };
-  }
-
-  #serve(): Promise<Server> {
-    this.#served ??= this.#server.listen(this.#options.keyPair).then(
-      () => this.#server,
-      (cause: unknown) => {
-        this.#served = undefined;
-        throw cause;
-      },
-    );
-    return this.#served;
-  }
-
   /** @param dialled - the address that we dialled, when it was us and an address */
   #accept(connection: Connection, dialled?: Address): void {
-    connection.on('error', () => undefined); // its close says enough
-    const { keyPair, book } = this.#options;
-    const key = encodeCoreKey(connection.remotePublicKey);
-    const address = endpoint(connection);
-    const old = this.links.get(key);
-    const transport = connection.rawStream?.remoteHost === undefined ? 'tcp' : 'udx';
-    const link: Link = {
-      key,
-      connection,
-      address,
-      transport,
-      since: performance.now(),
-      busy: performance.now(),
-    };
-    const welcome =
-      !this.#closing &&
-      !book.isRefused(key) &&
-      !connection.remotePublicKey.equals(keyPair.publicKey) &&
-      (old === undefined ? this.#roomFor(address) : replaces(link, old, keyPair.publicKey));
-    if (!welcome) {
+    if (this.#closing) {
+      connection.on('error', () => undefined);
       connection.destroy();
       return;
     }
-    this.links.set(key, link);
-    this.connected++;
-    connection.on('close', () => {
-      this.#gone.bytesIn += connection.rawBytesRead;
-      this.#gone.bytesOut += connection.rawBytesWritten;
-      if (this.links.get(key) === link) {
-        this.links.delete(key);
-        this.#dialler.lost(key, performance.now() - link.since);
-      }
-      if (this.links.size === 0) this.alone = performance.now();
-    });
-    old?.connection.destroy();
-    link.reach = dialled ?? (old?.address?.host === address?.host ? old?.reach : undefined);
+    const link = this.links.admit(connection, dialled);
+    if (link === undefined) return;
     this.#replicate(connection);
     link.talk = this.talks.open(link);
     link.talk?.say(hello, { version: VERSION, stays: this.#options.server, port: this.#tcp?.port ?? 0 });
@@ -452,29 +347,5 @@ export class Swarm {
       if (channels(connection) >= limits.MAX_SERVED_CORES_PER_CONNECTION) return;
       await store._attachMaybe(muxer, discoveryKey).catch(() => undefined); // the channel is refused
     });
-  }
-
-  #roomFor(address: Address | undefined): boolean {
-    if (address !== undefined && !isLoopback(address.host)) {
-      let same = 0;
-      for (const link of this.links.values()) if (link.address?.host === address.host) same++;
-      if (same >= limits.MAX_CONNECTIONS_PER_HOST) return false;
-    }
-    if (this.links.size < this.#maxConnections) return true;
-    this.#sweep();
-    return this.links.size < this.#maxConnections;
-  }
-
-  /** Closes connections that replicate nothing: soon when it is crowded, after some minutes anyway. */
-  #sweep(): void {
-    const now = performance.now();
-    const crowded = this.links.size > this.#maxConnections / 2;
-    for (const link of this.links.values()) {
-      if (channels(link.connection) > 0) link.busy = now;
-      const idle = now - link.busy;
-      if (idle <= (crowded ? limits.IDLE_CONNECTION.crowded : limits.IDLE_CONNECTION.ever)) continue;
-      this.links.delete(link.key);
-      link.connection.destroy();
-    }
   }
 }

@@ -161,8 +161,8 @@ describe('TCP beside UDX', () => {
     node.join(topic);
     await node.announced();
     client.join(topic);
-    await until(() => [...client.links.values()].some((link) => link.transport === 'tcp'));
-    await until(() => [...node.links.values()].some((link) => link.transport === 'tcp'));
+    await until(() => [...client.links].some((link) => link.transport === 'tcp'));
+    await until(() => [...node.links].some((link) => link.transport === 'tcp'));
     assert.equal(client.links.size + node.links.size, 2);
   });
 
@@ -173,7 +173,7 @@ describe('TCP beside UDX', () => {
       b.dial(at(a));
       await until(() => a.links.size === 1 && b.links.size === 1);
       await new Promise((resolve) => setTimeout(resolve, 600));
-      const [one, two] = [[...a.links.values()][0], [...b.links.values()][0]];
+      const [one, two] = [[...a.links][0], [...b.links][0]];
       assert.ok(one !== undefined && two !== undefined);
       assert.equal(one.transport, 'tcp');
       assert.equal(two.transport, 'tcp');
@@ -224,7 +224,7 @@ describe('TCP beside UDX', () => {
     client.join(topic);
     await until(() => client.links.size === 1 && node.links.size === 1);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    assert.equal([...client.links.values()][0]?.transport, 'udx');
+    assert.equal([...client.links][0]?.transport, 'udx');
   });
 });
 
