@@ -10,7 +10,10 @@ import { DigestFile } from './digest-file.js';
 import type { Distribution } from './documents.js';
 import { MAIN, headOf, openIndex, viewIndex } from './index-view.js';
 import type { CreateOptions, IndexChanged } from './maintain.js';
+import { readPolicyFiles } from './policy-files.js';
+import { policyPath } from './policy-tree.js';
 import { checkNames, dates, keyFiles, rootsOf } from './terms.js';
+import type { Read } from './walk.js';
 
 /**
  * Copies an index repository, to be forked: its `main` stands at `commit` then.
@@ -64,12 +67,19 @@ export async function forkIndex(dir: string, options: ForkOptions): Promise<Inde
     forkedCommit: parent.oid,
   };
   const lines = [`fork ${upstream.name} ${upstream.sequence}`];
+  // index.md §12: upstream's roots delegated, and they are nobody here
+  const read: Read = (oid) => repository.read(oid);
+  const files = new Map<string, Buffer | undefined>(keyFiles(keys));
+  for (const { name } of await readPolicyFiles(read, parent.oid)) {
+    files.set(policyPath(name), undefined);
+    lines.push(`remove policy ${name}`);
+  }
   const digests = await DigestFile.load(dir);
   const commit = await commitIndex({
     repository,
     digests,
     parent,
-    files: keyFiles(keys),
+    files,
     distribution,
     authorizations,
     signers,

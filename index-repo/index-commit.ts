@@ -21,6 +21,7 @@ import {
 } from './documents.js';
 import { parseCommitMessage, type CommitMessage } from './messages.js';
 import { commit256, type Ids256 } from './object-ids.js';
+import { policyEntries } from './policy-tree.js';
 
 /** Gives an object by its SHA-1 id; undefined when it is not at hand. */
 export type Lookup = (oid: Oid) => GitObject | undefined;
@@ -53,6 +54,8 @@ export interface Top {
   readonly authorizationsFile: FileId;
   readonly keysTree: FileId;
   readonly keyFiles: ReadonlyMap<Fingerprint, FileId>;
+  /** absent in an index that delegates nothing */
+  readonly policyTree?: FileId;
   /** the tree of suites; absent in an empty index */
   readonly suites?: Oid;
 }
@@ -102,6 +105,7 @@ const KINDS: Readonly<Record<string, string>> = {
   distribution: '100644',
   authorizations: '100644',
   keys: '40000',
+  policy: '40000',
   suites: '40000',
 };
 
@@ -131,6 +135,8 @@ export function readTop(commit: OpenedCommit, sources: TopSources): Top {
     oid256: hashObject256('blob', authorizations ?? Buffer.alloc(0)),
   };
   const keys = readKeys(need('keys'), sources);
+  const policy = at.get('policy')?.oid;
+  const policyTree = policy === undefined ? undefined : readPolicy(policy, sources);
   const suites = at.get('suites')?.oid;
   const suites256 = suites === undefined ? undefined : suitesId(commit, ids.get(suites), whole);
   // index.md §5: Tree-SHA256 is recomputed from the bytes at hand; the claim about `suites` is proved by it too
@@ -139,6 +145,7 @@ export function readTop(commit: OpenedCommit, sources: TopSources): Top {
     ['authorizations', authorizationsFile.oid256],
     ['keys', keys.keysTree.oid256],
   ]);
+  if (policyTree !== undefined) ids256.set('policy', policyTree.oid256);
   if (suites256 !== undefined) ids256.set('suites', suites256);
   const tree256 = hashObject256(
     'tree',
@@ -161,6 +168,7 @@ export function readTop(commit: OpenedCommit, sources: TopSources): Top {
       authorizations === undefined ? (before as Top).authorizations : parseAuthorizations(authorizations),
     authorizationsFile,
     ...keys,
+    ...(policyTree === undefined ? {} : { policyTree }),
     ...(suites === undefined ? {} : { suites }),
   };
 }
@@ -203,6 +211,23 @@ function readKeys(
     return { mode: entry.mode, name: entry.name, oid256: file.oid256 };
   });
   return { keysTree: { oid, oid256: hashObject256('tree', encodeTree256(mapped)) }, keyFiles };
+}
+
+// index.md §12: names, number and sizes; what the files say is read at a trusted head only
+function readPolicy(oid: Oid, { lookup, ids, before }: TopSources): FileId {
+  if (before?.policyTree?.oid === oid) return before.policyTree;
+  const held = lookup(oid) === undefined ? ids.get(oid) : undefined;
+  if (held !== undefined) return { oid, oid256: held };
+  const mapped = policyEntries(take(lookup, oid, 'tree', limits.MAX_INDEX_FILE)).map(
+    ({ mode, name, oid: file }) => ({
+      mode,
+      name,
+      oid256:
+        (lookup(file) === undefined ? ids.get(file) : undefined) ??
+        hashObject256('blob', take(lookup, file, 'blob', limits.MAX_POLICY_FILE)),
+    }),
+  );
+  return { oid, oid256: hashObject256('tree', encodeTree256(mapped)) };
 }
 
 // Bytes at hand are hashed here; a key that is not read again needs only its id.

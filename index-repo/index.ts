@@ -34,6 +34,14 @@ export { TrustedIndex, type IndexHead, type IndexUpdate } from './trusted-index.
 export { indexLog, listEntries, showIndex, type IndexInfo, type ListedEntry, type LogEntry } from './log.js';
 export { headOf, introductionOf, openIndex, readIndexKey, viewIndex, type IndexView } from './index-view.js';
 export { entriesOf } from './lookup.js';
+export {
+  readIndexPolicy,
+  readPolicyFiles,
+  type Delegation,
+  type IndexPolicy,
+  type PolicyFile,
+} from './policy-files.js';
+export { policyPath } from './policy-tree.js';
 export { compileQuery, type Compiled, type CompileOptions } from './compile-query.js';
 export { QueryFile, type QueryEntry, type SearchHit } from './query.js';
 export type { Authorizations, Distribution } from './documents.js';

@@ -11,6 +11,7 @@ import { commitIndex, requiredSigners } from './commit-index.js';
 import { DigestFile } from './digest-file.js';
 import { sameAuthorizations, type Distribution } from './documents.js';
 import { MAIN, headOf, keyFilesOf, openIndex, viewIndex } from './index-view.js';
+import { policyPath } from './policy-tree.js';
 import { editShards, type EntryChange } from './shard-edit.js';
 import { DAY, authorizationsFor, checkNames, dates, keyFiles, rootsOf, type Roots } from './terms.js';
 import type { Read } from './walk.js';
@@ -45,6 +46,8 @@ export type IndexChange =
   | EntryChange
   /** a maintainer's key, or a newer copy of any key */
   | { readonly kind: 'key'; readonly publicKey: PublicKey }
+  /** a policy file: its contents, or undefined to take it away */
+  | { readonly kind: 'policy'; readonly name: string; readonly bytes: Buffer | undefined }
   /** new roots: needs signatures for the old threshold and for the new one */
   | { readonly kind: 'authorize'; readonly roots: readonly PublicKey[]; readonly threshold: number };
 
@@ -137,6 +140,10 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
   let authorizations = view.authorizations;
   for (const change of options.changes) {
     if (change.kind === 'key') await addKey(change.publicKey);
+    if (change.kind === 'policy') {
+      files.set(policyPath(change.name), change.bytes);
+      lines.push(`${change.bytes === undefined ? 'remove' : 'set'} policy ${change.name}`);
+    }
     if (change.kind !== 'authorize') continue;
     for (const key of change.roots) await addKey(key);
     const wanted = authorizationsFor(change.roots, change.threshold, before.sequence + 1);
