@@ -117,16 +117,16 @@ export interface DepotOptions {
   readonly onBroken?: () => void;
 }
 
-/** One invocation. `now` is read once, so that all parts judge by the same clock. */
+/** One invocation. */
 export class Context {
   readonly settings: Settings;
   readonly report: Report;
   /** shows people a text of gtpkg's own, among notes and progress; whatever is from outside in it was made harmless */
   readonly say: (text: string) => void;
-  readonly now: Date;
   readonly architecture: string;
   /** the command line as the history keeps it */
   readonly command: string;
+  readonly #now: Date | undefined;
   #keys: KeyStore | undefined;
   #depot: Promise<Depot> | undefined;
 
@@ -143,8 +143,13 @@ export class Context {
     this.report = options.report ?? silent;
     this.say = options.say ?? (() => undefined);
     this.command = options.command ?? 'gtpkg';
-    this.now = options.now ?? new Date();
+    this.#now = options.now;
     this.architecture = debianArchitecture(process.arch);
+  }
+
+  /** The time. It moves: publish and seed may run for hours, and what was signed meanwhile is not from the future. */
+  get now(): Date {
+    return this.#now ?? new Date();
   }
 
   /** A path below the home. */

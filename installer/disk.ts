@@ -147,23 +147,15 @@ export class Disk {
     }
   }
 
-  /** The same from a stream, in bounded memory. `check` sees the length so far and throws to refuse more. */
-  async createFrom(
-    path: string,
-    chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array>,
-    check: (length: number) => void,
-  ): Promise<void> {
+  /** The same from a stream, in bounded memory. */
+  async createFrom(path: string, chunks: AsyncIterable<Uint8Array>, attributes: Attributes): Promise<void> {
     this.#step('create', path);
-    const handle = await fs.promises.open(this.at(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    const fd = fs.openSync(this.at(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     try {
-      let length = 0;
-      for await (const chunk of chunks) {
-        check((length += chunk.length));
-        this.#step('write', path);
-        for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done)).bytesWritten;
-      }
+      for await (const chunk of chunks) this.#write(fd, path, chunk);
+      this.#finish(fd, attributes);
     } finally {
-      await handle.close();
+      fs.closeSync(fd);
     }
   }
 

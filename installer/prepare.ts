@@ -18,6 +18,7 @@ import {
   type TransactionPlan,
   type TransactionStep,
 } from './plan.js';
+import type { LayOut } from './lay-out.js';
 import type { OpenRoot } from './root.js';
 import { survey as makeSurvey, type Survey } from './survey.js';
 
@@ -29,6 +30,8 @@ export interface TransactionRequest {
   /** by source: the index commit that the plan followed */
   readonly indexCommits: Readonly<Record<string, string>>;
   readonly report: Report;
+  /** who brings the files of payloads to their place in staging; default: this thread */
+  readonly layOut?: LayOut;
   /** what to do with conffiles that the user and the package changed; default `keep` */
   readonly conffilePolicy?: ConffilePolicy;
 }

@@ -1,20 +1,18 @@
 /**
  * Staging: the incoming packages' files, complete with owners and permissions, on the file systems where they will live.
  *
- * Nothing outside the staging areas is touched. Staging is mode 0700, so a set-uid program is out of reach until it is placed.
+ * The files come in lay-out.ts, all else is made here. Nothing outside the staging areas is touched. Staging is mode 0700, so a set-uid program is out of reach until it is placed.
  * What the payload brings beyond the plan is refused; that all of it came is checked at the end.
  */
 import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import { GtpkgError, systemCode } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
-import type { PayloadSink } from '../model/release.js';
 import type { Attributes, Disk } from './disk.js';
+import type { FileTarget, FileTargets } from './lay-out.js';
 import { isText, type Owners } from './owners.js';
 import type { Incoming } from './plan.js';
 import type { Placement, Survey } from './survey.js';
 
-// Files up to this size are written in one go: five synchronous calls are cheaper than as many round trips to the thread pool.
-const SMALL = 256 * 1024;
 const NO_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 /** In the first area: paths of the others, written before they are made, so that a later run finds and removes them. */
 export const AREAS_FILE = 'areas';
@@ -88,22 +86,29 @@ export class Staging {
     return path;
   }
 
-  /** Where a release's payload goes; `advance` hears of the bytes of each file. */
-  sink(by: Incoming, advance: (bytes: number) => void): PayloadSink {
+  /** Where the files of a release's payload go. */
+  targets(by: Incoming): FileTargets {
     const linked = new Set<string>();
     for (const { type, link } of by.release.manifest)
       if (type === 'h' && link !== undefined) linked.add(link);
-    return {
-      entry: (entry) => this.#entry(by, entry),
-      file: async (entry, chunks) => {
-        const staged =
-          this.#placements.get(`${by.name}/${entry.path}`)?.staged ??
-          (linked.has(entry.path) ? this.#spare() : undefined);
-        if (staged === undefined) await drain(entry, chunks);
-        else await this.#file(by, entry, { staged, chunks });
-        advance(entry.size);
-      },
-    };
+    const targets = new Map<string, FileTarget>();
+    for (const entry of by.release.manifest) {
+      if (entry.type !== 'f') continue;
+      const path =
+        this.#placements.get(`${by.name}/${entry.path}`)?.staged ??
+        (linked.has(entry.path) ? this.#spare() : undefined);
+      if (path !== undefined) targets.set(entry.path, { path, ...this.#attributes(entry) });
+    }
+    return targets;
+  }
+
+  /** Takes it that all `targets` of the release are there, and makes what else it has: links, devices. */
+  async settle(by: Incoming, targets: FileTargets): Promise<void> {
+    for (const [path, target] of targets) {
+      this.#written.push(target.path);
+      this.#received.set(`${by.name}/${path}`, target.path);
+    }
+    for (const entry of by.release.manifest) if (entry.type !== 'f') await this.#entry(by, entry);
   }
 
   /** After the last payload: everything planned must be there; then directories get their final permissions. */
@@ -141,24 +146,6 @@ export class Staging {
       await this.#node(entry, staged, attributes);
     }
     this.#received.set(key, staged);
-  }
-
-  async #file(by: Incoming, entry: ManifestEntry, to: { staged: string; chunks: Chunks }): Promise<void> {
-    const attributes = this.#attributes(entry);
-    if (entry.size <= SMALL) {
-      const bytes = Buffer.allocUnsafe(entry.size);
-      await drain(entry, to.chunks, (chunk, at) => bytes.set(chunk, at));
-      this.#disk.create(to.staged, bytes, attributes);
-    } else {
-      let length = 0;
-      await this.#disk.createFrom(to.staged, to.chunks, (now) => {
-        length = checkLength(entry, now);
-      });
-      if (length !== entry.size) throw wrongSize(entry, length);
-      this.#disk.setAttributes(to.staged, attributes);
-    }
-    this.#written.push(to.staged);
-    this.#received.set(`${by.name}/${entry.path}`, to.staged);
   }
 
   #hardLink(source: string, staged: string, attributes: Attributes): void {
@@ -215,36 +202,4 @@ export class Staging {
   }
 }
 
-type Chunks = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
-
 const PLAIN: Attributes = { mode: 0o755, uid: 0, gid: 0 };
-
-function wrongSize(entry: ManifestEntry, length: number): GtpkgError {
-  return new GtpkgError(
-    'PAYLOAD_CORRUPT',
-    `/${pathToText(entry.path)} has not the size that its manifest says`,
-    {
-      data: { path: pathToText(entry.path), expected: entry.size, actual: length },
-    },
-  );
-}
-
-function checkLength(entry: ManifestEntry, length: number): number {
-  if (length > entry.size) throw wrongSize(entry, length);
-  return length;
-}
-
-// Reads a file to its end, so that its digests are checked even when it is not written.
-async function drain(
-  entry: ManifestEntry,
-  chunks: Chunks,
-  take?: (chunk: Uint8Array, at: number) => void,
-): Promise<void> {
-  let length = 0;
-  for await (const chunk of chunks) {
-    const at = length;
-    length = checkLength(entry, at + chunk.length);
-    take?.(chunk, at);
-  }
-  if (length !== entry.size) throw wrongSize(entry, length);
-}

@@ -13,7 +13,9 @@ import type { Report } from '../model/events.js';
 import { composeOperations, conffileDecisions, keptConffiles } from './compose.js';
 import { diskError } from './disk-error.js';
 import { commitJournal, touchedDirectories, uncommitJournal, writeJournal, type Journal } from './journal.js';
+import { LayOutHere } from './lay-out.js';
 import { perform } from './operations.js';
+import type { Incoming } from './plan.js';
 import {
   prepare,
   previewOf,
@@ -35,8 +37,6 @@ export interface TransactionResult extends TransactionPreview {
   readonly removed: readonly InstalledPackage[];
 }
 
-// Payloads extracted at once: decompression and disk overlap, and memory stays bounded.
-const PARALLEL = 2;
 const ADVANCE_EVERY = 1024 * 1024;
 
 /**
@@ -96,7 +96,7 @@ async function stage(
     sweepStaging(root.disk, root.state);
     checkSpace(prepared);
     staging.open();
-    await extractAll(prepared, staging, request.report);
+    await layOutAll(prepared, staging, request);
     staging.finish();
     const decisions = await conffileDecisions(compose);
     const operations = composeOperations(compose, decisions);
@@ -145,30 +145,35 @@ function checkSpace({ root, survey }: Prepared): void {
   }
 }
 
-async function extractAll({ plan }: Prepared, staging: Staging, report: Report): Promise<void> {
+async function layOutAll(
+  { root, plan }: Prepared,
+  staging: Staging,
+  { report, layOut = new LayOutHere(root.disk) }: TransactionRequest,
+): Promise<void> {
   let done = 0;
   let told = 0;
-  let failed = false;
-  const queue = plan.incoming.values();
-  const work = async (): Promise<void> => {
-    for (const by of queue) {
-      if (failed) return;
-      const advance = (bytes: number): void => {
-        done += bytes;
-        if (done - told < ADVANCE_EVERY) return;
-        told = done;
-        report({ kind: 'advance', id: 'transaction', done, note: by.name });
-      };
-      try {
-        await by.release.extract(staging.sink(by, advance));
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
+  let failed: { error: unknown } | undefined;
+  const one = async (by: Incoming): Promise<void> => {
+    const targets = staging.targets(by);
+    await layOut.files(by.release, targets, (bytes) => {
+      done += bytes;
+      if (done - told < ADVANCE_EVERY) return;
+      told = done;
+      report({ kind: 'advance', id: 'transaction', done, note: by.name });
+    });
+    if (failed === undefined) await staging.settle(by, targets);
   };
-  const results = await Promise.allSettled(Array.from({ length: PARALLEL }, work));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  const work = plan.incoming.map(async (by) => {
+    try {
+      await one(by);
+    } catch (error) {
+      // the first failure is the reason of all others
+      failed ??= { error };
+      await layOut.stop();
+    }
+  });
+  await Promise.all(work);
+  if (failed !== undefined) throw (failed as { error: unknown }).error;
 }
 
 // From here on the root changes. @returns directories that were to go and stay

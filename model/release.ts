@@ -86,9 +86,29 @@ export interface PayloadSink {
   entry(entry: ManifestEntry): Promise<void> | void;
   /**
    * A file's contents. In an array they were checked already; a stream is checked after its last chunk, and extract() throws when they are
-   * not the signed ones. Chunks may be overwritten once this returned.
+   * not the signed ones.
    */
   file(entry: ManifestEntry, chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array>): Promise<void> | void;
+  /** true: it is done with a chunk when it asks for the next one or returns, whose memory may then be used again */
+  readonly isTransient?: boolean;
+}
+
+/** What a payload must be, from a release that was verified up to it. Plain data: any thread can hold a payload to it. */
+export interface PayloadPlan {
+  /** where it is in the release's core */
+  readonly section: {
+    readonly name: 'payload';
+    readonly offset: number;
+    readonly length: number;
+    /** bytes before compression */
+    readonly rawLength: number;
+    readonly sha256: Sha256;
+  };
+  readonly manifest: Manifest;
+  /** id of the `data/` tree, from the signed root tree */
+  readonly tree: Oid | undefined;
+  /** its SHA-256 id, proven by that of the root tree */
+  readonly tree256: Sha256 | undefined;
 }
 
 /** A release whose signature, tree and manifest have been checked; contents are checked while they stream. */
@@ -107,6 +127,8 @@ export interface ReleaseHead {
    * @throws GtpkgError PAYLOAD_CORRUPT
    */
   extract(sink: PayloadSink): Promise<void>;
+  /** What extract() does, for who does it elsewhere; undefined when that cannot be (a delta needs the files of the older release) */
+  readonly payload?: PayloadPlan;
 }
 
 /** The only thing that the installer accepts. */

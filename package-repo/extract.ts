@@ -7,44 +7,37 @@ import {
   GtpkgError,
   pathToText,
   type ByteSource,
-  type Manifest,
   type ManifestEntry,
-  type Oid,
+  type PayloadPlan,
   type PayloadSink,
-  type Sha256,
 } from '../model/index.js';
-import type { Section } from './image-format.js';
 import { ByteReader } from './reader.js';
 import { sectionBytes } from './section.js';
 import { buildDataTree } from './trees.js';
 import { filterX86, X86Filter } from './x86.js';
 import { decompress } from './zstd.js';
 
-/** A payload and what it must be, as plain data but for the source. */
-export interface Payload {
-  readonly source: ByteSource;
-  readonly section: Section;
-  readonly manifest: Manifest;
-  /** id of the `data/` tree, from the signed root tree */
-  readonly tree: Oid | undefined;
-  /** its SHA-256 id, proven by that of the root tree */
-  readonly tree256: Sha256 | undefined;
-}
-
 /** Files up to this size are checked as a whole, and handed over as one piece; larger ones as they come, checked at their end. */
 const WHOLE = 1024 * 1024;
 
 /**
  * Calls the sink for every manifest entry, in order, one at a time.
+ * @param source - of the whole image
  * @throws GtpkgError PAYLOAD_CORRUPT for any difference; what source and sink throw
  */
-export async function extractPayload(payload: Payload, sink: PayloadSink): Promise<void> {
-  const { section, source, manifest, tree, tree256 } = payload;
+export async function extractPayload(
+  source: ByteSource,
+  { section, manifest, tree, tree256 }: PayloadPlan,
+  sink: PayloadSink,
+): Promise<void> {
   const reader = new ByteReader(section.length === 0 ? [] : payloadBytes(source, section));
   const found = new Map<string, BlobDigests>();
+  // one piece of memory for all files that are not in one piece anyhow
+  let memory: Buffer | undefined;
+  const from = { reader, sink, memory: () => (memory ??= Buffer.allocUnsafeSlow(WHOLE)) };
   try {
     for (const entry of manifest) {
-      if (entry.type === 'f') found.set(entry.path, await extractFile(reader, entry, sink));
+      if (entry.type === 'f') found.set(entry.path, await extractFile(from, entry));
       else await sink.entry(entry);
     }
     if (!(await reader.atEnd())) throw corrupt('bytes follow its end');
@@ -56,9 +49,9 @@ export async function extractPayload(payload: Payload, sink: PayloadSink): Promi
 }
 
 // Damage below shows as damage of the payload; what the source itself throws (a block that no peer has) stays what it is.
-async function* payloadBytes(source: ByteSource, section: Section): AsyncGenerator<Buffer> {
+async function* payloadBytes(source: ByteSource, section: PayloadPlan['section']): AsyncGenerator<Buffer> {
   try {
-    yield* decompress(sectionBytes(source, section), { maxOutput: section.rawLength });
+    yield* decompress(sectionBytes(source, section), { maxOutput: section.rawLength, reuse: true });
   } catch (cause) {
     if (!(cause instanceof GtpkgError) || !['RELEASE_MALFORMED', 'LIMIT_EXCEEDED'].includes(cause.code))
       throw cause;
@@ -66,33 +59,37 @@ async function* payloadBytes(source: ByteSource, section: Section): AsyncGenerat
   }
 }
 
-async function extractFile(
-  reader: ByteReader,
-  entry: ManifestEntry,
-  sink: PayloadSink,
-): Promise<BlobDigests> {
-  if (entry.size > WHOLE) return extractLarge(reader, entry, sink);
-  const bytes = reader.now(entry.size) ?? (await reader.upTo(entry.size));
+interface Extraction {
+  readonly reader: ByteReader;
+  readonly sink: PayloadSink;
+  /** WHOLE bytes, the same ones each time */
+  readonly memory: () => Buffer;
+}
+
+// All of the memory here is used again: who may hold on to a chunk gets a copy.
+const given = (sink: PayloadSink, bytes: Buffer): Buffer =>
+  sink.isTransient === true ? bytes : Buffer.from(bytes);
+
+async function extractFile(from: Extraction, entry: ManifestEntry): Promise<BlobDigests> {
+  if (entry.size > WHOLE) return extractLarge(from, entry);
+  const { reader, sink, memory } = from;
+  const bytes = reader.now(entry.size) ?? (await reader.into(memory().subarray(0, entry.size)));
   if (bytes.length < entry.size) throw cut(entry);
   filterX86(bytes, 'decode');
   const digests = hashBlob(bytes);
   if (digests.sha256 !== entry.sha256) throw unsigned(entry);
-  await sink.file(entry, entry.size === 0 ? [] : [bytes]);
+  await sink.file(entry, entry.size === 0 ? [] : [given(sink, bytes)]);
   return digests;
 }
 
-async function extractLarge(
-  reader: ByteReader,
-  entry: ManifestEntry,
-  sink: PayloadSink,
-): Promise<BlobDigests> {
+async function extractLarge({ reader, sink }: Extraction, entry: ManifestEntry): Promise<BlobDigests> {
   const hasher = new BlobHasher(entry.size);
   const filter = new X86Filter('decode');
   const end = reader.position + entry.size;
   let result: BlobDigests | GtpkgError | undefined;
   const passed = (bytes: Buffer): Buffer => {
     hasher.update(bytes);
-    return bytes;
+    return given(sink, bytes);
   };
   const chunks = async function* (): AsyncGenerator<Uint8Array> {
     for await (const chunk of reader.stream(end - reader.position)) yield passed(filter.update(chunk));

@@ -12,6 +12,7 @@ export {
 } from './describe.js';
 export { writeImage, type ImageOptions } from './image.js';
 export { writeDelta, type DeltaOptions } from './delta-write.js';
+export { extractPayload } from './extract.js';
 export { verifyDelta, verifyRelease, type VerifyDeltaOptions, type VerifyReleaseOptions } from './verify.js';
 export { fileSource } from './source.js';
 export { compress, decompress, ZSTD_VERSION, type CompressOptions, type DecompressOptions } from './zstd.js';

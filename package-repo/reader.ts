@@ -1,4 +1,7 @@
-/** Reads a stream of chunks in pieces of the size that a format wants. Holds no more than it was asked for. */
+/**
+ * Reads a stream of chunks in pieces of the size that a format wants. Holds no more than it was asked for. Where the stream uses its memory again, a
+ * piece is good until the next one is asked for.
+ */
 
 /** A forward-only reader. */
 export class ByteReader {
@@ -30,11 +33,15 @@ export class ByteReader {
   async upTo(count: number): Promise<Buffer> {
     if (count === 0 || !(await this.#fill())) return Buffer.alloc(0);
     if (this.#chunk.length >= count) return this.#take(count);
-    const parts: Buffer[] = [];
-    for (let left = count; left > 0 && (await this.#fill()); left -= parts.at(-1)?.length ?? 0) {
-      parts.push(this.#take(Math.min(left, this.#chunk.length)));
-    }
-    return Buffer.concat(parts);
+    return this.into(Buffer.allocUnsafe(count));
+  }
+
+  /** Fills memory of the caller's. @returns what of it was filled: less only at the end of the stream */
+  async into(memory: Buffer): Promise<Buffer> {
+    let length = 0;
+    while (length < memory.length && (await this.#fill()))
+      length += this.#take(Math.min(memory.length - length, this.#chunk.length)).copy(memory, length);
+    return memory.subarray(0, length);
   }
 
   /** The next `count` bytes as they come; ends early only at the end of the stream. Do not interleave with other calls. */

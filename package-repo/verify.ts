@@ -22,6 +22,7 @@ import {
   type Basis,
   type ByteSource,
   type Oid,
+  type PayloadPlan,
   type ReleaseHead,
   type ReleasePin,
   type Sha256,
@@ -101,8 +102,9 @@ async function verify({ source, pin, keys, now }: VerifyReleaseOptions): Promise
   if (sections.payload.rawLength !== payloadLength(release.manifest))
     throw malformed('its payload has another size than its manifest says');
   const { manifest, dataTree: tree } = release;
-  const payload = { source, section: sections.payload, manifest, tree, tree256: claim };
-  return head({ pin, release }, (sink) => extractPayload(payload, sink));
+  const section = { ...sections.payload, name: 'payload' as const };
+  const payload = { section, manifest, tree, tree256: claim };
+  return head({ pin, release, payload }, (sink) => extractPayload(source, payload, sink));
 }
 
 async function verifyByDelta({ source, pin, keys, now, basis }: VerifyDeltaOptions): Promise<ReleaseHead> {
@@ -138,7 +140,7 @@ async function manifestOf(streams: DeltaStreams, basis: Basis): Promise<Buffer> 
 }
 
 function head(
-  { pin, release }: { pin: ReleasePin; release: ReadRelease },
+  { pin, release, payload }: { pin: ReleasePin; release: ReadRelease; payload?: PayloadPlan },
   extract: ReleaseHead['extract'],
 ): ReleaseHead {
   return Object.freeze({
@@ -149,6 +151,7 @@ function head(
     conffiles: release.conffiles,
     scripts: release.files.scripts,
     extract,
+    ...(payload === undefined ? {} : { payload }),
   } satisfies ReleaseHead);
 }
 

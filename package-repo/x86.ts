@@ -18,6 +18,7 @@ export class X86Filter {
   readonly #sign: 1 | -1;
   #state: 'head' | 'code' | 'other' = 'head';
   #rest: Buffer = Buffer.alloc(0);
+  #memory: Buffer = Buffer.alloc(0);
   /** of the first byte of `rest`, modulo 2^25 */
   #position = 0;
 
@@ -26,13 +27,13 @@ export class X86Filter {
     this.#sign = direction === 'encode' ? 1 : -1;
   }
 
-  /** Takes what comes next, gives what is finished. */
+  /** Takes what comes next, gives what is finished; that is good until the next call. */
   update(chunk: Buffer): Buffer {
     if (this.#state === 'other') return chunk;
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#rest.length === 0 ? chunk : this.#join(chunk);
     let from = 0;
     if (this.#state === 'head') {
-      this.#rest = bytes;
+      this.#rest = bytes.length < HEAD ? Buffer.from(bytes) : bytes;
       if (bytes.length < HEAD) return Buffer.alloc(0);
       this.#state = isX86(bytes) ? 'code' : 'other';
       if (this.#state === 'other') return bytes;
@@ -52,8 +53,18 @@ export class X86Filter {
     return bytes;
   }
 
+  // What was left and what comes, in memory that is used again and again.
+  #join(chunk: Buffer): Buffer {
+    const length = this.#rest.length + chunk.length;
+    if (this.#memory.length < length) this.#memory = Buffer.allocUnsafeSlow(length + HEAD);
+    this.#rest.copy(this.#memory);
+    chunk.copy(this.#memory, this.#rest.length);
+    return this.#memory.subarray(0, length);
+  }
+
   #take(bytes: Buffer, done: number): Buffer {
-    this.#rest = bytes.subarray(done);
+    // a copy: the caller may use the memory again
+    this.#rest = Buffer.from(bytes.subarray(done));
     this.#position = (this.#position + done) & (2 * RANGE - 1);
     return bytes.subarray(0, done);
   }

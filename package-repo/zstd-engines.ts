@@ -31,7 +31,8 @@ export interface Decompressor {
 export interface Engine {
   readonly version: string;
   compressor(level: number): Compressor;
-  decompressor(): Decompressor;
+  /** @param reuse - what push() gives is good until the next push() */
+  decompressor(reuse: boolean): Decompressor;
 }
 
 // --- node:zlib, from 22.15 on (not in the types of Node 20)
@@ -101,14 +102,20 @@ interface Napi {
   DCtx: new () => NapiDecompress;
   CParameter: Record<string, number>;
   EndDirective: Record<string, number>;
+  ResetDirective: Record<string, number>;
 }
 interface NapiCompress {
   setParameter(parameter: number | undefined, value: number): void;
   compressStream2(out: Uint8Array, input: Uint8Array, end: number | undefined): [number, number, number];
 }
 interface NapiDecompress {
+  reset(what: number | undefined): void;
   decompressStream(out: Uint8Array, input: Uint8Array): [number, number, number];
 }
+
+/** A context holds as much memory as the largest window that it has met, and the garbage collector does not know that: so they are used again. */
+const idle: NapiDecompress[] = [];
+const IDLE = 4;
 
 function napiEngine(): Engine | undefined {
   let napi: Napi;
@@ -142,13 +149,14 @@ function napiEngine(): Engine | undefined {
         close: () => undefined,
       };
     },
-    decompressor: () => {
-      const context = new napi.DCtx();
+    decompressor: (reuse) => {
+      const context = idle.pop() ?? new napi.DCtx();
+      const kept = reuse ? Buffer.allocUnsafeSlow(BLOCK) : undefined;
       return {
         push: ({ bytes }) => {
           const out: Buffer[] = [];
           for (let rest = bytes; ;) {
-            const buffer = Buffer.allocUnsafe(BLOCK);
+            const buffer = out.length === 0 && kept !== undefined ? kept : Buffer.allocUnsafe(BLOCK);
             const [, produced, consumed] = context.decompressStream(buffer, rest);
             if (produced > 0) out.push(buffer.subarray(0, produced));
             rest = rest.subarray(consumed);
@@ -156,7 +164,11 @@ function napiEngine(): Engine | undefined {
               return out.length === 1 && out[0] !== undefined ? out[0] : Buffer.concat(out);
           }
         },
-        close: () => undefined,
+        close: () => {
+          if (idle.length >= IDLE) return;
+          context.reset(napi.ResetDirective['sessionOnly']);
+          idle.push(context);
+        },
       };
     },
   };

@@ -20,13 +20,17 @@ const MAGIC = 0xfd2f_b528;
 
 /**
  * Cuts a stream of frames into pieces.
+ * A piece is good until the next one is asked for.
  * @param many - several frames and skippable ones may follow each other; otherwise exactly one frame
  * @throws GtpkgError RELEASE_MALFORMED
  */
 export async function* framePieces(reader: ByteReader, many: boolean): AsyncGenerator<FramePiece> {
+  // a block's header, the block, a checksum
+  const piece = Buffer.allocUnsafeSlow(3 + BLOCK + 4);
   for (let first = true; first || !(await reader.atEnd()); first = false) {
     if (!first && !many) throw malformed('bytes follow its end');
-    const magic = await need(reader, 4);
+    // pieces of a reader are good until the next one is asked for: what is kept is copied
+    const magic = Buffer.from(await need(reader, 4));
     if (magic.readUInt32LE() >>> 4 === 0x184d2a5 && many) {
       for (let left = (await need(reader, 4)).readUInt32LE(); left > 0;)
         left -= (await need(reader, Math.min(left, BLOCK))).length;
@@ -43,14 +47,15 @@ export async function* framePieces(reader: ByteReader, many: boolean): AsyncGene
       throw malformed('it wants more memory than is allowed');
     yield { bytes: Buffer.concat([magic, Buffer.from([flags]), rest]), produces: false, last: false };
     for (let last = false; !last;) {
-      const head = await need(reader, 3);
-      const word = head.readUIntLE(0, 3);
+      const word = (await need(reader, 3)).readUIntLE(0, 3);
       last = (word & 1) === 1;
       const type = (word >> 1) & 3;
       const size = word >> 3;
       if (type === 3 || size > BLOCK || (type === 2 && size < 2)) throw malformed('a block is malformed');
       const body = await need(reader, (type === 1 ? 1 : size) + (last && (flags & 0x04) !== 0 ? 4 : 0));
-      yield { bytes: Buffer.concat([head, body]), produces: type === 2 || size > 0, last };
+      piece.writeUIntLE(word, 0, 3);
+      body.copy(piece, 3);
+      yield { bytes: piece.subarray(0, 3 + body.length), produces: type === 2 || size > 0, last };
     }
   }
 }

@@ -25,6 +25,8 @@ export interface DecompressOptions {
   readonly maxOutput: number;
   /** several frames one after the other, and skippable ones, as some .deb files have; default false: exactly one frame */
   readonly frames?: boolean;
+  /** what comes out is overwritten by what comes next: for who looks at it at once */
+  readonly reuse?: boolean;
   /** for tests; default: the best that is here */
   readonly engine?: ZstdEngine;
 }
@@ -65,7 +67,7 @@ export async function* decompress(
   options: DecompressOptions,
 ): AsyncGenerator<Buffer> {
   const reader = new ByteReader(chunks);
-  const decompressor = (await zstdEngine(options.engine)).decompressor();
+  const decompressor = (await zstdEngine(options.engine)).decompressor(options.reuse === true);
   let total = 0;
   try {
     for await (const piece of framePieces(reader, options.frames === true)) {

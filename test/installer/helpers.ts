@@ -125,7 +125,8 @@ export function release(spec: PackageSpec): VerifiedRelease {
       const sink = spec.tamper === undefined ? plain : await spec.tamper(plain);
       for (const entry of manifest) {
         const bytes = entries.get(entry.path)?.bytes ?? Buffer.alloc(0);
-        if (entry.type === 'f') await sink.file(entry, chunked(bytes));
+        // as package-repo does: small files whole, large ones in pieces
+        if (entry.type === 'f') await sink.file(entry, bytes.length <= 1000 ? [bytes] : chunked(bytes));
         else await sink.entry(entry);
       }
       if (spec.failAfter !== undefined) throw spec.failAfter;
