@@ -14,12 +14,13 @@ import type { FetchOptions } from './contract.js';
 import { aborted, storeFailure } from './failure.js';
 import { freeBytes } from './disk.js';
 import { hurry } from './downloads.js';
-import { Job, NAMED, PATIENCE } from './fetch-job.js';
+import { Job, PATIENCE } from './fetch-job.js';
 import type { LastSeen } from './last-seen.js';
 import { blockCount } from './merkle.js';
-import { connectTime, noPeer } from './patience.js';
+import { connectTime } from './patience.js';
 import { bytesOf } from './refs.js';
 import type { Swarm } from './swarm.js';
+import { unfetched } from './unfetched.js';
 
 const TICK = 250;
 /** Without a block for this long, the DHT is asked for other peers. */
@@ -256,67 +257,12 @@ class FetchRun {
   }
 
   async #giveUp(): Promise<void> {
-    const { swarm, home, lastSeen: lastSeenOf } = this.#context;
     const unfinished = [...this.#jobs.values()].map((job) => job.missing());
     const untried = this.#waiting.map((ref) => ({
       core: ref.key,
-      blocks: [[0, blockCount(ref.byteLength)]],
+      blocks: [[0, blockCount(ref.byteLength)]] as const,
       count: blockCount(ref.byteLength),
     }));
-    const missing = [...unfinished, ...untried].map((each): typeof each & { readonly lastSeen?: string } => {
-      const lastSeen = lastSeenOf.of(each.core);
-      return lastSeen === undefined ? each : { ...each, lastSeen };
-    });
-    const lastSeen = lastTime(missing);
-    const blocks = missing.reduce((sum, core) => sum + core.count, 0);
-    const what = `${blocks} block${blocks === 1 ? '' : 's'} of ${missing.length} core${missing.length === 1 ? '' : 's'}`;
-    const data = {
-      missing: missing.slice(0, NAMED),
-      blocks,
-      cores: missing.length,
-      peers: swarm.links.size,
-      dht: swarm.dht,
-      lastSeen: lastSeen ?? null,
-    };
-    const kept = `What was fetched is kept. ${whenSeen(lastSeen)}`;
-    if (((await freeBytes(home)) ?? Infinity) < limits.FULL_DISK / 4) {
-      this.#finish(
-        new GtpkgError('NO_SPACE', 'the disk that holds the store is full', {
-          hint: `Free some space and try again. ${kept}`,
-          data,
-        }),
-      );
-    } else if (this.#corrupt.size > 0) {
-      this.#finish(
-        new GtpkgError('PEER_CORRUPT', `peers sent corrupt blocks, and no other peer has ${what}`, {
-          hint: `They are refused from now on; try again when other peers are there. ${kept}`,
-          data,
-        }),
-      );
-    } else if (swarm.links.connected === 0) {
-      this.#finish(noPeer(swarm, data, kept));
-    } else {
-      this.#finish(
-        new GtpkgError('BLOCKS_MISSING', `no connected peer has ${what}`, {
-          hint: `Try again when more peers are there, or name one with gtpkg peer add. ${kept}`,
-          data,
-        }),
-      );
-    }
+    this.#finish(await unfetched(this.#context, [...unfinished, ...untried], this.#corrupt.size > 0));
   }
-}
-
-/** The last time that somebody had all of one that is missing. */
-function lastTime(missing: readonly { readonly lastSeen?: string }[]): string | undefined {
-  return missing
-    .map((each) => each.lastSeen)
-    .filter((time) => time !== undefined)
-    .sort()
-    .at(-1);
-}
-
-function whenSeen(lastSeen: string | undefined): string {
-  return lastSeen === undefined
-    ? 'No peer that had all of it was met so far.'
-    : `A peer that had all of it was last connected at ${lastSeen}.`;
 }

@@ -23,13 +23,14 @@ import { Exchange } from './exchange.js';
 import { hello, VERSION } from './hello.js';
 import { Lan } from './lan.js';
 import { Limiter } from './limiter.js';
-import { channels, CORE_PROTOCOL, type Link } from './link.js';
+import type { Link } from './link.js';
 import { Links } from './links.js';
 import { networks } from './networks.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
 import { Reach } from './reach.js';
 import { secureStreams, type Secure } from './secure.js';
+import { askAgain, replicate, type ServedCore } from './serve-store.js';
 import { Talks } from './talk.js';
 import { TcpServer } from './tcp.js';
 import { TopicSet } from './topic-set.js';
@@ -275,14 +276,8 @@ export class Swarm {
   }
 
   /** Asks all peers for a core again: they may have got it since they said no. */
-  ask(core: { readonly discoveryKey: Buffer; readonly core: import('hypercore').InternalCore }): void {
-    const { replicator } = core.core;
-    for (const { connection } of this.links) {
-      const muxer = connection.userData;
-      if (connection.destroying || muxer.opened({ protocol: CORE_PROTOCOL, id: core.discoveryKey })) continue;
-      if (replicator.attached(muxer)) replicator.detachFrom(muxer);
-      replicator.attachTo(muxer);
-    }
+  ask(core: ServedCore): void {
+    askAgain(core, this.links);
   }
 
   async close(): Promise<void> {
@@ -321,7 +316,8 @@ export class Swarm {
     }
     const link = this.links.admit(connection, dialled);
     if (link === undefined) return;
-    this.#replicate(connection);
+    replicate(this.#options.store, connection, () => this.#closing);
+    this.#uploads.attend(connection);
     link.talk = this.talks.open(link);
     link.talk?.say(hello, { version: VERSION, stays: this.#options.server, port: this.#tcp?.port ?? 0 });
     this.#exchange.greet(link);
@@ -334,18 +330,5 @@ export class Swarm {
     if (link.hello?.stays === true && known !== undefined)
       this.#options.book.seen({ key: link.key, ...known });
     if (at !== undefined) this.#exchange.changed();
-  }
-
-  /** Replicates the store, opening cores on demand, but no more of them than the bounds allow. */
-  #replicate(connection: Connection): void {
-    const { store } = this.#options;
-    store.replicate(connection);
-    this.#uploads.attend(connection);
-    const muxer = connection.userData;
-    muxer.pair({ protocol: CORE_PROTOCOL }, async (discoveryKey) => {
-      if (this.#closing || store.cores.size >= limits.MAX_SERVED_CORES) return;
-      if (channels(connection) >= limits.MAX_SERVED_CORES_PER_CONNECTION) return;
-      await store._attachMaybe(muxer, discoveryKey).catch(() => undefined); // the channel is refused
-    });
   }
 }

@@ -6,11 +6,11 @@
  *
  * The tests get a home and a temporary folder of their own, so that nothing of the user's is read or written, and so
  * that what they leave behind is theirs. Left-over folders `gtpkg-*` and processes are named and make the run fail.
- * GTPKG_TEST_CONCURRENCY (default 2) sets how many files run at once. Ends with the runner's own count and exit code.
+ * GTPKG_TEST_CONCURRENCY (default: one more than there are cores, since many tests wait for time-outs) sets how many files run at once. Ends with the runner's own count and exit code.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -49,7 +49,7 @@ const child = spawn(
   process.execPath,
   [
     '--test',
-    `--test-concurrency=${process.env.GTPKG_TEST_CONCURRENCY ?? 2}`,
+    `--test-concurrency=${process.env.GTPKG_TEST_CONCURRENCY ?? availableParallelism() + 1}`,
     '--test-timeout=600000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
