@@ -38,6 +38,10 @@ export const MAX_CONTROL = 1 * MiB;
 export const MAX_FIELD = 512 * KiB;
 /** Alternatives in a clause, clauses in a field: a bound against absurd input, far above Debian's. */
 export const MAX_RELATIONS = 20_000;
+/** A Packages or status file for `gtpkg resolve`: ten times Debian's main; V8 holds no string over 512 MiB. */
+export const MAX_PACKAGES_TEXT = 500 * MiB;
+/** Architectures, and architectures after colons, in one compiled list of packages: Debian has two dozen. */
+export const MAX_CATALOG_ARCHITECTURES = 1000;
 /** Dead ends that the resolver may run into before it gives up: Debian's worst requests need a few hundred. */
 export const MAX_SOLVER_CONFLICTS = 200_000;
 /** A maintainer script. */

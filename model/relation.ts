@@ -20,7 +20,8 @@ export type Clause = readonly Relation[];
 const RELATION =
   /^([a-z0-9][a-z0-9+.-]*)(?::([a-z0-9-]+))?(?:\s*\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?$/;
 
-function parseRelation(text: string, field: string): Relation {
+/** One relation, without white space around it. @throws GtpkgError BAD_RELATION, BAD_VERSION */
+export function parseRelation(text: string, field: string): Relation {
   const match = RELATION.exec(text);
   if (match?.[1] === undefined) {
     throw new GtpkgError('BAD_RELATION', `${field}: "${text.slice(0, 120)}" is not a package relation`, {

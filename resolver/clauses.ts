@@ -1,7 +1,8 @@
 /**
  * Clauses in one array, each with where it comes from: what it stands for, or what it was derived from.
  *
- * A clause lies as serial, length, literals; a reference is its offset.
+ * A clause lies as serial, length, two links, literals; a reference is its offset. The links belong to whoever keeps
+ * lists of clauses by their first two literals.
  */
 
 /** A clause as it was added, with what it stands for. */
@@ -13,39 +14,48 @@ export interface Stated<Origin> {
 /** No clause. */
 export const NONE = -1;
 /** Places before the literals. */
-export const HEADER = 2;
+export const HEADER = 4;
 
 /** The store. Literals may be put in another order in place; nothing is ever taken out. */
 export class Clauses<Origin> {
   /** replaced when it grows: do not keep over a call that adds */
   arena = new Int32Array(1 << 12);
   #used = 0;
-  readonly #stated: (Stated<Origin> | undefined)[] = [];
+  // By serial.
+  readonly #offsets: number[] = [];
+  readonly #origins: (Origin | undefined)[] = [];
   readonly #antecedents: (readonly number[] | undefined)[] = [];
 
-  /** Adds a clause from outside. */
-  state(stated: Stated<Origin>): number {
-    return this.#store(stated.literals, stated);
+  /** Adds a clause from outside: the literals, after `head` where that is not 0. */
+  state(head: number, literals: readonly number[], origin: Origin): number {
+    return this.#store(head, literals, origin);
   }
 
   /** Adds a derived clause; `antecedents` are serials, and negated variables that were fixed at level 0. */
   learn(literals: readonly number[], antecedents: readonly number[]): number {
-    const reference = this.#store(literals, undefined);
+    const reference = this.#store(0, literals, undefined);
     this.#antecedents[this.serial(reference)] = antecedents;
     return reference;
   }
 
-  #store(literals: readonly number[], stated: Stated<Origin> | undefined): number {
+  #store(head: number, literals: readonly number[], origin: Origin | undefined): number {
     const reference = this.#used;
-    const end = reference + HEADER + literals.length;
+    const length = literals.length + (head === 0 ? 0 : 1);
+    const end = reference + HEADER + length;
     if (end > this.arena.length) {
       const larger = new Int32Array(Math.max(end, this.arena.length * 2));
       larger.set(this.arena);
       this.arena = larger;
     }
-    this.arena[reference] = this.#stated.push(stated) - 1;
-    this.arena[reference + 1] = literals.length;
-    this.arena.set(literals, reference + HEADER);
+    const { arena } = this;
+    arena[reference] = this.#origins.push(origin) - 1;
+    arena[reference + 1] = length;
+    arena[reference + 2] = NONE;
+    arena[reference + 3] = NONE;
+    let at = reference + HEADER;
+    if (head !== 0) arena[at++] = head;
+    for (let i = 0; i < literals.length; i++) arena[at++] = literals[i] ?? 0;
+    this.#offsets.push(reference);
     this.#used = end;
     return reference;
   }
@@ -87,10 +97,17 @@ export class Clauses<Origin> {
         if (reason === NONE) continue;
         visit(this.serial(reason));
         for (const literal of this.literals(reason)) visit(-Math.abs(literal));
-      } else if (this.#stated[item] === undefined) {
+      } else if (this.#origins[item] === undefined) {
         for (const before of this.#antecedents[item] ?? []) visit(before);
       } else found.add(item);
     }
-    return [...found].sort((a, b) => a - b).flatMap((serial) => this.#stated[serial] ?? []);
+    return [...found].sort((a, b) => a - b).flatMap((serial) => this.#statedAt(serial));
+  }
+
+  // Literals sorted: in the arena they change places.
+  #statedAt(serial: number): Stated<Origin>[] {
+    const origin = this.#origins[serial];
+    const literals = [...this.literals(this.#offsets[serial] ?? 0)].sort((a, b) => Math.abs(a) - Math.abs(b));
+    return origin === undefined ? [] : [{ literals, origin }];
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The resolver: verified snapshot, what is installed and a request in; a plan or an explained conflict out. Pure.
  */
+export { findUninstallable, type Uninstallable } from './check.js';
 export type { Explanation } from './explain.js';
 export type { Blocked, Reason } from './facts.js';
 export type { Fix } from './fixes.js';

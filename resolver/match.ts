@@ -3,13 +3,15 @@
  */
 import { versionSatisfies, type Candidate, type Relation } from '../model/index.js';
 
-function versionFits(version: string | undefined, relation: Relation): boolean {
+/** Whether a version, of a release or of what it provides, lies within the bound of a relation. */
+export function versionFits(version: string | undefined, relation: Relation): boolean {
   if (relation.operator === undefined || relation.version === undefined) return true;
   // Policy §7.5: a Provides without a version never satisfies a relation with one.
   return version !== undefined && versionSatisfies(version, relation.operator, relation.version);
 }
 
-function fits(candidate: Candidate, relation: Relation): boolean {
+/** Whether a release is, or provides, what a relation names, whatever the architecture. */
+export function fits(candidate: Candidate, relation: Relation): boolean {
   if (candidate.name === relation.name && versionFits(candidate.version, relation)) return true;
   return candidate.relations.provides.some(
     (given) => given.name === relation.name && versionFits(given.version, relation),
@@ -17,7 +19,7 @@ function fits(candidate: Candidate, relation: Relation): boolean {
 }
 
 /** An architecture after the colon that is neither a wildcard nor ours: nothing we look at has it. */
-function foreign(relation: Relation, architecture: string): boolean {
+export function foreign(relation: Relation, architecture: string): boolean {
   const qualifier = relation.archQualifier;
   return (
     qualifier !== undefined && qualifier !== 'any' && qualifier !== 'native' && qualifier !== architecture

@@ -2,18 +2,18 @@
  * Why packages are there: every package that is reached from the user's own through dependencies and
  * recommendations, each by a shortest way. What is not reached came as a dependency and is needed no more.
  */
-import { compareBytes, formatClause, type Candidate } from '../model/index.js';
+import { compareBytes, type Candidate, type Clause } from '../model/index.js';
 import type { State } from './state.js';
 
 /** A field by which one package keeps another. */
 export type NeedField = 'Pre-Depends' | 'Depends' | 'Recommends';
 
-/** One step of a reason: `from` has `relation` in `field`, and `to` satisfies it. */
+/** One step of a reason: `from` has `clause` in `field`, and `to` satisfies it. */
 export interface NeedLink {
   readonly from: string;
   readonly fromVersion: string;
   readonly field: NeedField;
-  readonly relation: string;
+  readonly clause: Clause;
   readonly to: string;
 }
 
@@ -42,16 +42,13 @@ export function reach(state: State, roots: Iterable<string>): ReadonlyMap<string
     for (const [field, key] of FIELDS) {
       for (const candidate of level) {
         for (const clause of candidate.relations[key]) {
-          for (const to of clause.flatMap((relation) => state.satisfiers(relation))) {
-            if (reached.has(to.name)) continue;
-            reached.set(to.name, {
-              from: candidate.name,
-              fromVersion: candidate.version,
-              field,
-              relation: formatClause(clause),
-              to: to.name,
-            });
-            next.push(to);
+          for (const relation of clause) {
+            for (const to of state.satisfiers(relation)) {
+              if (reached.has(to.name)) continue;
+              const { name: from, version: fromVersion } = candidate;
+              reached.set(to.name, { from, fromVersion, field, clause, to: to.name });
+              next.push(to);
+            }
           }
         }
       }

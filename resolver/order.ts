@@ -6,7 +6,7 @@
  * package goes before it. Cycles give up wishes first, as few as a simple greedy choice finds, and firm edges
  * only where these alone form a cycle; ties go by name.
  */
-import { compareBytes, type Candidate, type Clause } from '../model/index.js';
+import { compareBytes, type Candidate, type Clause, type Relation } from '../model/index.js';
 import type { Step } from './plan.js';
 import type { State } from './state.js';
 
@@ -16,23 +16,27 @@ interface Node {
   readonly wished: Set<number>;
 }
 
+function exclusions({ relations: { conflicts, breaks } }: Candidate): readonly Relation[] {
+  return conflicts.length === 0 ? breaks : breaks.length === 0 ? conflicts : [...conflicts, ...breaks];
+}
+
 /** Steps sorted for execution; `steps` may come in any order. */
 export function orderSteps(steps: readonly Step[], before: State, after: State): Step[] {
   const nodes: Node[] = [...steps]
     .sort((a, b) => compareBytes(a.name, b.name))
     .map((step) => ({ step, firm: new Set(), wished: new Set() }));
   const byName = new Map(nodes.map((node, index) => [node.step.name, index]));
+  const supplied = new Map<Clause, number>();
   nodes.forEach((node, index) => {
     const { from, to } = node.step;
     if (to !== undefined) {
-      for (const clause of to.relations.preDepends) for (const n of suppliers(clause)) node.firm.add(n);
-      for (const clause of to.relations.depends) for (const n of suppliers(clause)) node.wished.add(n);
-      for (const relation of [...to.relations.conflicts, ...to.relations.breaks]) {
+      for (const clause of to.relations.preDepends) node.firm.add(supplier(clause));
+      for (const clause of to.relations.depends) node.wished.add(supplier(clause));
+      for (const relation of exclusions(to))
         for (const n of places(before.against(to.name, relation))) node.firm.add(n);
-      }
     }
     if (from === undefined) return;
-    for (const relation of [...from.relations.conflicts, ...from.relations.breaks]) {
+    for (const relation of exclusions(from)) {
       for (const n of places(after.against(from.name, relation))) nodes[n]?.firm.add(index);
     }
     for (const clause of [...from.relations.preDepends, ...from.relations.depends]) {
@@ -42,8 +46,10 @@ export function orderSteps(steps: readonly Step[], before: State, after: State):
     }
   });
   nodes.forEach((node, index) => {
-    node.firm.delete(index);
-    node.wished.delete(index);
+    for (const none of [index, -1]) {
+      node.firm.delete(none);
+      node.wished.delete(none);
+    }
     for (const n of node.firm) node.wished.delete(n);
   });
   return components(nodes)
@@ -51,14 +57,31 @@ export function orderSteps(steps: readonly Step[], before: State, after: State):
     .flatMap((index) => nodes[index]?.step ?? []);
 
   function places(candidates: readonly Candidate[]): number[] {
-    return candidates.flatMap((candidate) => byName.get(candidate.name) ?? []);
+    const found: number[] = [];
+    for (const { name } of candidates) {
+      const at = byName.get(name);
+      if (at !== undefined) found.push(at);
+    }
+    return found;
   }
 
-  // What this plan brings for a clause; nothing where something that stays as it is satisfies it.
-  function suppliers(clause: Clause): number[] {
-    const all = clause.flatMap((relation) => after.satisfiers(relation));
-    const at = places(all);
-    return at.length < all.length ? [] : at.slice(0, 1);
+  // What this plan brings for a clause; -1 where something that stays as it is satisfies it, or nothing does.
+  function supplier(clause: Clause): number {
+    const known = supplied.get(clause);
+    if (known !== undefined) return known;
+    let first = -1;
+    search: for (const relation of clause) {
+      for (const { name } of after.satisfiers(relation)) {
+        const at = byName.get(name);
+        if (at === undefined) {
+          first = -1;
+          break search;
+        }
+        if (first < 0) first = at;
+      }
+    }
+    supplied.set(clause, first);
+    return first;
   }
 }
 

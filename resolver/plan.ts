@@ -2,7 +2,7 @@
  * What a request will change, decided and ordered: frozen data, carried out elsewhere, printed by a dry run.
  */
 import { compareBytes, compareVersions, formatClause, type Candidate } from '../model/index.js';
-import { unneeded } from './needed.js';
+import { reach } from './needed.js';
 import { orderSteps } from './order.js';
 import type { Problem } from './problem.js';
 import { changeReasons } from './reasons.js';
@@ -97,7 +97,12 @@ export function makePlan(outcome: Outcome): Plan {
   const manual = (name: string): boolean => asked.has(name) || installed.get(name)?.manual === true;
   const { request } = problem;
   const purge = (request.kind === 'remove' || request.kind === 'autoremove') && request.purge === true;
-  const reason = changeReasons({ request, asked, before, after });
+  const roots = [...after.all()].flatMap(({ name, essential }) => {
+    const one = installed.get(name);
+    return manual(name) || (one !== undefined && isRoot(one)) || essential ? [name] : [];
+  });
+  const needed = reach(after, roots);
+  const reason = changeReasons({ request, asked, before, after, needed });
   const steps: Step[] = [];
   for (const to of after.all()) {
     const { name } = to;
@@ -116,17 +121,13 @@ export function makePlan(outcome: Outcome): Plan {
     .filter((name) => installed.get(name)?.manual === false && before.get(name) === after.get(name))
     .sort(compareBytes)
     .map((name) => Object.freeze({ name, manual: true }));
-  const roots = [...after.all()]
-    .map(({ name }) => name)
-    .filter((name) => {
-      const one = installed.get(name);
-      return manual(name) || (one !== undefined && isRoot(one)) || after.get(name)?.essential === true;
-    });
   return Object.freeze({
     steps: Object.freeze(orderSteps(steps, before, after)),
     marks: Object.freeze(marks),
     heldBack: Object.freeze([...outcome.heldBack]),
-    autoremovable: Object.freeze(unneeded(after, roots)),
+    autoremovable: Object.freeze(
+      [...after.all()].map(({ name }) => name).filter((name) => !needed.has(name)),
+    ),
     unmet: Object.freeze(
       after.unmet().map(({ clause, ...rest }) => Object.freeze({ ...rest, relation: formatClause(clause) })),
     ),

@@ -13,7 +13,7 @@ import {
   type Clause,
   type Relation,
 } from '../model/index.js';
-import { excludes, satisfies } from './match.js';
+import { fits, foreign, versionFits } from './match.js';
 import type { Installed, Problem } from './problem.js';
 
 const DEFAULT_PRIORITY = 500;
@@ -32,6 +32,12 @@ function fingerprint(candidate: Candidate): string {
     .join('; ');
 }
 
+/** Who provides a name: other packages, and whether some release of that name does too. */
+interface Providers {
+  readonly others: readonly Candidate[];
+  readonly own: boolean;
+}
+
 /** Releases by name and by relation. */
 export class Pool {
   readonly architecture: string;
@@ -39,8 +45,9 @@ export class Pool {
   readonly #installed = new Map<string, Installed>();
   readonly #extra = new Map<string, Candidate[]>();
   readonly #named = new Map<string, readonly Candidate[]>();
-  readonly #providers = new Map<string, readonly Candidate[]>();
-  readonly #matching = new Map<string, readonly Candidate[]>();
+  readonly #providers = new Map<string, Providers>();
+  /** by identity: a universe that gives the same object for the same relation is answered from here */
+  readonly #meant = new Map<Relation, readonly Candidate[]>();
 
   constructor(problem: Problem) {
     this.#problem = problem;
@@ -82,10 +89,17 @@ export class Pool {
     const known = this.#named.get(name);
     if (known !== undefined) return known;
     const present = this.#installed.get(name)?.candidate;
-    const files = (this.#extra.get(name) ?? []).filter((c) => c.name === name && c !== present);
+    const extra = this.#extra.get(name);
+    if (extra === undefined) {
+      const list = this.#problem.universe.versions(name).filter((candidate) => this.#native(candidate));
+      const plain = list.length < 2 ? list : this.#rank(list, { present, files: [] });
+      this.#named.set(name, plain);
+      return plain;
+    }
+    const files = extra.filter((c) => c.name === name && c !== present);
     const list: Candidate[] = present === undefined ? [...files] : [present, ...files];
     for (const candidate of this.#problem.universe.versions(name)) {
-      if (candidate.name !== name || !this.#native(candidate) || files.includes(candidate)) continue;
+      if (!this.#native(candidate) || files.includes(candidate)) continue;
       if (present === undefined || !sameRelease(candidate, present)) list.push(candidate);
     }
     const ranked = this.#rank(list, { present, files });
@@ -135,36 +149,57 @@ export class Pool {
 
   /** Releases of other names that provide `name`, by name, then best first. */
   providers(name: string): readonly Candidate[] {
+    return this.#provided(name).others;
+  }
+
+  #provided(name: string): Providers {
     const known = this.#providers.get(name);
     if (known !== undefined) return known;
     const names = new Set<string>();
     for (const candidate of this.#problem.universe.providers(name)) names.add(candidate.name);
-    for (const candidate of this.#extra.get(name) ?? []) names.add(candidate.name);
-    names.delete(name);
-    const list = [...names]
-      .sort(compareBytes)
-      .flatMap((other) => this.named(other))
-      .filter((candidate) => candidate.relations.provides.some((given) => given.name === name));
-    this.#providers.set(name, list);
-    return list;
+    for (const candidate of this.#extra.get(name) ?? [])
+      if (candidate.name !== name || givesItself(candidate)) names.add(candidate.name);
+    const own = names.delete(name);
+    const others =
+      names.size === 0
+        ? NOBODY
+        : [...names]
+            .sort(compareBytes)
+            .flatMap((other) => this.named(other))
+            .filter((candidate) => candidate.relations.provides.some((given) => given.name === name));
+    const found = { others, own };
+    this.#providers.set(name, found);
+    return found;
   }
 
-  /** Releases that satisfy a dependency: real ones before those that provide it. */
+  /** Releases that satisfy a dependency: real ones before those that provide it; `:any` needs `Multi-Arch: allowed`. */
   matching(relation: Relation): readonly Candidate[] {
-    const key = formatRelation(relation);
-    const known = this.#matching.get(key);
+    const list = this.meant(relation);
+    return relation.archQualifier === 'any' ? list.filter(({ multiArch }) => multiArch === 'allowed') : list;
+  }
+
+  /** Releases that are, or provide, what a relation names: those that a Conflicts means, but for the package itself. */
+  meant(relation: Relation): readonly Candidate[] {
+    const known = this.#meant.get(relation);
     if (known !== undefined) return known;
-    const list = [...this.named(relation.name), ...this.providers(relation.name)].filter((candidate) =>
-      satisfies(candidate, relation, this.architecture),
-    );
-    this.#matching.set(key, list);
+    const list = foreign(relation, this.architecture) ? NOBODY : this.#find(relation);
+    this.#meant.set(relation, list);
     return list;
   }
 
-  /** Releases that a Conflicts or Breaks of the package `owner` means. */
-  against(owner: string, relation: Relation): readonly Candidate[] {
-    return [...this.named(relation.name), ...this.providers(relation.name)].filter((candidate) =>
-      excludes(owner, relation, { candidate, architecture: this.architecture }),
-    );
+  // What a release provides is only looked at where somebody provides that name: most releases need not even be read.
+  #find(relation: Relation): readonly Candidate[] {
+    const named = this.named(relation.name);
+    const { others, own } = this.#provided(relation.name);
+    if (relation.operator === undefined && others.length === 0) return named;
+    const list = named.filter((one) => (own ? fits(one, relation) : versionFits(one.version, relation)));
+    for (const one of others) if (fits(one, relation)) list.push(one);
+    return list;
   }
+}
+
+const NOBODY: readonly Candidate[] = Object.freeze([]);
+
+function givesItself({ name, relations }: Candidate): boolean {
+  return relations.provides.some((given) => given.name === name);
 }

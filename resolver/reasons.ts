@@ -13,20 +13,27 @@ export interface Change {
   readonly asked: ReadonlySet<string>;
   readonly before: State;
   readonly after: State;
+  /** ways from all that stays for its own sake */
+  readonly needed: ReadonlyMap<string, NeedLink | undefined>;
 }
 
 const VERB = { 'Pre-Depends': 'pre-depends on', Depends: 'depends on', Recommends: 'recommends' } as const;
 
 /** Gives the reason for each package that changes; sentences without the final stop. */
 export function changeReasons(change: Change): (name: string) => string {
-  const { request, asked, before, after } = change;
+  const { request, asked, before, after, needed: ways } = change;
   let wanted: ReadonlyMap<string, NeedLink | undefined> | undefined;
   const removed = new Set(request.kind === 'remove' ? request.names : []);
   // Shortest ways start at what the user asked for, else at everything that was there and stays.
-  const roots = (): string[] =>
-    asked.size > 0
-      ? [...asked]
-      : [...after.all()].map(({ name }) => name).filter((name) => before.get(name) !== undefined);
+  const waysTo = (): ReadonlyMap<string, NeedLink | undefined> => {
+    if (asked.size === 0)
+      return reach(
+        after,
+        [...after.all()].map(({ name }) => name).filter((name) => before.get(name) !== undefined),
+      );
+    const roots = [...ways].filter(([, way]) => way === undefined);
+    return roots.every(([name]) => asked.has(name)) ? ways : reach(after, asked);
+  };
 
   return (name) => {
     if (asked.has(name)) return 'you asked for it';
@@ -37,14 +44,16 @@ export function changeReasons(change: Change): (name: string) => string {
   };
 
   function addition(name: string): string {
-    wanted ??= reach(after, roots());
+    wanted ??= waysTo();
     const link =
       wanted.get(name) ??
       reach(
         after,
         [...after.all()].map((c) => c.name).filter((n) => n !== name),
       ).get(name);
-    return link === undefined ? 'it completes the set' : `${link.from} ${VERB[link.field]} ${link.relation}`;
+    return link === undefined
+      ? 'it completes the set'
+      : `${link.from} ${VERB[link.field]} ${formatClause(link.clause)}`;
   }
 
   function removal(from: Candidate): string {

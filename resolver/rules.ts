@@ -42,6 +42,7 @@ export class Rules {
   readonly wishes: ReadonlyMap<string, Wish>;
   readonly removed: ReadonlySet<string>;
   readonly #reach: Reach;
+  readonly #exclusions = new Map<Candidate, Exclusion | undefined>();
 
   constructor(problem: Problem, reach: Reach = 'wide') {
     this.problem = problem;
@@ -82,6 +83,14 @@ export class Rules {
 
   /** Why this release is out of the question, if it is. */
   exclusion(candidate: Candidate): Exclusion | undefined {
+    const known = this.#exclusions.get(candidate);
+    if (known !== undefined || this.#exclusions.has(candidate)) return known;
+    const found = this.#exclude(candidate);
+    this.#exclusions.set(candidate, found);
+    return found;
+  }
+
+  #exclude(candidate: Candidate): Exclusion | undefined {
     const { name } = candidate;
     const installed = this.pool.installed(name);
     const present = installed?.candidate;

@@ -24,6 +24,9 @@ export interface Theory {
   pop(level: number): void;
 }
 
+/** Above every level: a literal that is not false. */
+const OPEN = 0x3fff_ffff;
+
 const watchIndex = (literal: number): number => (literal < 0 ? -2 * literal + 1 : 2 * literal);
 
 /** The search. `solve` may be called again; what was learned stays. */
@@ -33,7 +36,9 @@ export class Sat<Origin> {
   #conflicts = 0;
 
   readonly #clauses = new Clauses<Origin>();
-  readonly #watches: number[][] = [[], []];
+  // By literal: the first clause that watches it, NONE at the end. A watch is twice the reference, plus the place of
+  // the literal in the clause, 0 or 1; the next one stands in the clause.
+  readonly #watches: number[] = [NONE, NONE];
 
   // By variable.
   readonly #value: number[] = [0];
@@ -56,7 +61,7 @@ export class Sat<Origin> {
 
   /** A new variable, unassigned. */
   newVariable(): number {
-    this.#watches.push([], []);
+    this.#watches.push(NONE, NONE);
     this.#level.push(0);
     this.#reason.push(NONE);
     this.#expanded.push(false);
@@ -84,10 +89,19 @@ export class Sat<Origin> {
    * Clauses of one literal and none are for outside only, unless the literal is false.
    */
   add(literals: readonly number[], origin: Origin): void {
-    const reference = this.#clauses.state({ literals, origin });
-    if (literals.length === 0) this.#pending = reference;
-    else if (literals.length === 1) this.#attachUnit(reference);
-    else this.#attach(reference);
+    this.#added(this.#clauses.state(0, literals, origin));
+  }
+
+  /** Adds the clause "`variable`, then one of these". */
+  imply(variable: number, literals: readonly number[], origin: Origin): void {
+    this.#added(this.#clauses.state(-variable, literals, origin));
+  }
+
+  #added(reference: number): void {
+    const length = this.#clauses.length(reference);
+    if (length === 0) this.#pending = reference;
+    else if (length === 1) this.#attachUnit(reference);
+    else this.#attach(reference, length);
   }
 
   /**
@@ -95,6 +109,7 @@ export class Sat<Origin> {
    * @throws GtpkgError LIMIT_EXCEEDED after too many dead ends
    */
   solve(first = 0): boolean {
+    this.#conflicts = 0;
     this.#backtrack(0);
     for (;;) {
       const conflict = this.#propagate();
@@ -136,25 +151,29 @@ export class Sat<Origin> {
   }
 
   // Watches the two literals that will be open longest, so that the watches hold after any way back.
-  #attach(reference: number): void {
-    const literals = this.#clauses.literals(reference);
-    for (let place = 0; place < 2; place++) {
+  #attach(reference: number, length: number): void {
+    const { arena } = this.#clauses;
+    const base = reference + HEADER;
+    for (let place = base; place < base + 2; place++) {
       let best = place;
-      for (let at = place + 1; at < literals.length; at++) {
-        if (this.#openness(literals[at] ?? 0) > this.#openness(literals[best] ?? 0)) best = at;
+      let openness = this.#openness(arena[place] ?? 0);
+      for (let at = place + 1; at < base + length && openness < OPEN; at++) {
+        const other = this.#openness(arena[at] ?? 0);
+        if (other > openness) [best, openness] = [at, other];
       }
-      const literal = literals[best] ?? 0;
-      literals[best] = literals[place] ?? 0;
-      literals[place] = literal;
-      this.#watches[watchIndex(literal)]?.push(reference);
+      const literal = arena[best] ?? 0;
+      arena[best] = arena[place] ?? 0;
+      arena[place] = literal;
+      this.#watch(literal, reference, place - base);
     }
-    const [first = 0, second = 0] = literals;
-    if (this.value(first) < 0) this.#pending = this.#pending === NONE ? reference : this.#pending;
-    else if (this.value(first) === 0 && this.value(second) < 0) this.#assign(first, reference);
+    const first = arena[base] ?? 0;
+    const value = this.value(first);
+    if (value < 0) this.#pending = this.#pending === NONE ? reference : this.#pending;
+    else if (value === 0 && this.value(arena[base + 1] ?? 0) < 0) this.#assign(first, reference);
   }
 
   #openness(literal: number): number {
-    return this.value(literal) < 0 ? (this.#level[Math.abs(literal)] ?? 0) : Number.MAX_SAFE_INTEGER;
+    return this.value(literal) < 0 ? (this.#level[Math.abs(literal)] ?? 0) : OPEN;
   }
 
   #assign(literal: number, reason: number): void {
@@ -168,7 +187,8 @@ export class Sat<Origin> {
   #backtrack(level: number): void {
     const keep = this.#levels[level];
     if (keep === undefined) return;
-    for (const literal of this.#trail.splice(keep)) this.#value[Math.abs(literal)] = 0;
+    for (let at = keep; at < this.#trail.length; at++) this.#value[Math.abs(this.#trail[at] ?? 0)] = 0;
+    this.#trail.length = keep;
     this.#levels.length = level;
     this.#head = keep;
     this.#theory.pop(level);
@@ -196,44 +216,50 @@ export class Sat<Origin> {
     return conflict;
   }
 
+  #watch(literal: number, reference: number, place: number): void {
+    const index = watchIndex(literal);
+    this.#clauses.arena[reference + 2 + place] = this.#watches[index] ?? NONE;
+    this.#watches[index] = 2 * reference + place;
+  }
+
   // `gone` has become false: every clause that watches it finds another watch, is satisfied, unit or false.
   #visit(gone: number): number {
-    const arena = this.#clauses.arena;
-    const list = this.#watches[watchIndex(gone)] ?? [];
+    const { arena } = this.#clauses;
+    const index = watchIndex(gone);
     let conflict = NONE;
-    let kept = 0;
-    for (let at = 0; at < list.length; at++) {
-      const reference = list[at] ?? 0;
-      if (conflict !== NONE) {
-        list[kept++] = reference;
-        continue;
-      }
-      const base = reference + HEADER;
-      if (arena[base] === gone) {
-        arena[base] = arena[base + 1] ?? 0;
-        arena[base + 1] = gone;
-      }
-      const other = arena[base] ?? 0;
+    let watch = this.#watches[index] ?? NONE;
+    // where the number of the next watch stands: in the table at first, then in the clause before
+    let before = NONE;
+    while (watch !== NONE && conflict === NONE) {
+      const reference = watch >> 1;
+      const place = watch & 1;
+      const link = reference + 2 + place;
+      const next = arena[link] ?? NONE;
+      const other = arena[reference + HEADER + 1 - place] ?? 0;
       const value = this.value(other);
-      if (value <= 0 && this.#moveWatch(reference)) continue;
-      list[kept++] = reference;
-      if (value < 0) conflict = reference;
-      else if (value === 0) this.#assign(other, reference);
+      if (value <= 0 && this.#moveWatch(reference, place)) {
+        if (before === NONE) this.#watches[index] = next;
+        else arena[before] = next;
+      } else {
+        before = link;
+        if (value < 0) conflict = reference;
+        else if (value === 0) this.#assign(other, reference);
+      }
+      watch = next;
     }
-    list.length = kept;
     return conflict;
   }
 
-  #moveWatch(reference: number): boolean {
-    const arena = this.#clauses.arena;
+  #moveWatch(reference: number, place: number): boolean {
+    const { arena } = this.#clauses;
     const base = reference + HEADER;
     const end = base + this.#clauses.length(reference);
     for (let at = base + 2; at < end; at++) {
       const literal = arena[at] ?? 0;
       if (this.value(literal) < 0) continue;
-      arena[at] = arena[base + 1] ?? 0;
-      arena[base + 1] = literal;
-      this.#watches[watchIndex(literal)]?.push(reference);
+      arena[at] = arena[base + place] ?? 0;
+      arena[base + place] = literal;
+      this.#watch(literal, reference, place);
       return true;
     }
     return false;
@@ -282,6 +308,6 @@ export class Sat<Origin> {
     this.#backtrack(back);
     const reference = this.#clauses.learn(learned, antecedents);
     if (learned.length === 1) this.#attachUnit(reference);
-    else this.#attach(reference);
+    else this.#attach(reference, learned.length);
   }
 }

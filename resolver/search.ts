@@ -60,6 +60,10 @@ export class Search implements Theory {
   /** variable → open choices, each a list of variables in order of preference */
   readonly #needs = new Map<number, (readonly number[])[]>();
   readonly #wanted = new Map<number, (readonly number[])[]>();
+  // By identity, as Pool does: thousands of packages say the same.
+  readonly #byName = new Map<string, readonly number[]>();
+  readonly #byClause = new Map<Clause, readonly number[]>();
+  readonly #byRelation = new Map<Relation, readonly number[]>();
   /** variables that stand for "some release of this name stays" */
   readonly #stays = new Map<number, string>();
   readonly #preferences: Preference[] = [];
@@ -79,9 +83,17 @@ export class Search implements Theory {
 
   /** What will be there, by name; undefined when nothing satisfies all that must be. */
   solve(): readonly Candidate[] | undefined {
-    if (!this.#sat.solve()) return undefined;
-    const chosen = this.#sat.trail.flatMap((literal) => this.#candidates[literal] ?? []);
-    return chosen.sort((a, b) => compareBytes(a.name, b.name));
+    return this.#sat.solve() ? this.chosen().sort((a, b) => compareBytes(a.name, b.name)) : undefined;
+  }
+
+  /** After a yes: what the solution holds, in no order that means anything. */
+  chosen(): Candidate[] {
+    const chosen: Candidate[] = [];
+    for (const literal of this.#sat.trail) {
+      const candidate = literal > 0 ? this.#candidates[literal] : undefined;
+      if (candidate !== undefined) chosen.push(candidate);
+    }
+    return chosen;
   }
 
   /** Whether a solution could hold `candidate`; if not, `core` says why not. */
@@ -108,8 +120,12 @@ export class Search implements Theory {
     return variable;
   }
 
-  #usable(name: string): number[] {
-    return this.#rules.usable(name).map((candidate) => this.#variable(candidate));
+  #usable(name: string): readonly number[] {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    const found = this.#rules.usable(name).map((candidate) => this.#variable(candidate));
+    this.#byName.set(name, found);
+    return found;
   }
 
   #prepare(): void {
@@ -148,20 +164,17 @@ export class Search implements Theory {
 
   #expandCandidate(variable: number, candidate: Candidate): void {
     const { name, relations } = candidate;
-    for (const other of this.#rules.usable(name)) {
-      if (other === candidate) continue;
-      this.#sat.add([-variable, -this.#variable(other)], { kind: 'single', name, pair: [candidate, other] });
+    for (const sibling of this.#usable(name)) {
+      const other = this.#candidates[sibling];
+      if (sibling === variable || other === undefined) continue;
+      this.#sat.add([-variable, -sibling], { kind: 'single', name, pair: [candidate, other] });
     }
     if (this.#rules.dependencies) {
-      for (const clause of relations.preDepends)
-        this.#addNeed(variable, { candidate, field: 'Pre-Depends', clause });
-      for (const clause of relations.depends)
-        this.#addNeed(variable, { candidate, field: 'Depends', clause });
+      this.#addNeeds(variable, 'Pre-Depends', relations.preDepends);
+      this.#addNeeds(variable, 'Depends', relations.depends);
     }
-    for (const relation of relations.conflicts)
-      this.#addExclusion(variable, { candidate, field: 'Conflicts', relation });
-    for (const relation of relations.breaks)
-      this.#addExclusion(variable, { candidate, field: 'Breaks', relation });
+    this.#addExclusions(variable, 'Conflicts', relations.conflicts);
+    this.#addExclusions(variable, 'Breaks', relations.breaks);
   }
 
   /** Installed, not named by the user: what is broken about it now may stay broken. */
@@ -169,33 +182,60 @@ export class Search implements Theory {
     return this.#before.get(candidate.name) === candidate && !this.#rules.wishes.has(candidate.name);
   }
 
-  #addNeed(variable: number, what: Omit<Origin & { kind: 'depends' }, 'kind'>): void {
-    const options = this.#options(what.clause);
-    if (options.includes(variable)) return;
-    if (this.#tolerated(what.candidate) && !this.#before.satisfied(what.clause)) return;
-    this.#sat.add([-variable, ...options], { kind: 'depends', ...what });
-    if (options.length < 2) return;
-    const needs = this.#needs.get(variable);
-    if (needs === undefined) this.#needs.set(variable, [options]);
-    else needs.push(options);
-  }
-
-  #addExclusion(variable: number, what: Omit<Origin & { kind: 'excludes' }, 'kind' | 'other'>): void {
-    for (const other of this.#rules.pool.against(what.candidate.name, what.relation)) {
-      if (this.#rules.exclusion(other) !== undefined) continue;
-      if (this.#tolerated(what.candidate) && this.#tolerated(other)) continue;
-      this.#sat.add([-variable, -this.#variable(other)], { kind: 'excludes', ...what, other });
+  #addNeeds(variable: number, field: 'Depends' | 'Pre-Depends', clauses: readonly Clause[]): void {
+    const candidate = this.#candidates[variable];
+    if (candidate === undefined || clauses.length === 0) return;
+    const tolerated = this.#tolerated(candidate);
+    for (const clause of clauses) {
+      const options = this.#options(clause);
+      if (options.includes(variable)) continue;
+      if (tolerated && !this.#before.satisfied(clause)) continue;
+      this.#sat.imply(variable, options, { kind: 'depends', candidate, field, clause });
+      if (options.length < 2) continue;
+      const needs = this.#needs.get(variable);
+      if (needs === undefined) this.#needs.set(variable, [options]);
+      else needs.push(options);
     }
   }
 
-  #options(clause: Clause): number[] {
-    const options = new Set<number>();
-    for (const relation of clause) {
-      for (const candidate of this.#rules.pool.matching(relation)) {
-        if (this.#rules.exclusion(candidate) === undefined) options.add(this.#variable(candidate));
+  #addExclusions(variable: number, field: 'Conflicts' | 'Breaks', relations: readonly Relation[]): void {
+    const candidate = this.#candidates[variable];
+    if (candidate === undefined || relations.length === 0) return;
+    const tolerated = this.#tolerated(candidate);
+    for (const relation of relations) {
+      for (const out of this.#meant(relation)) {
+        const other = this.#candidates[out];
+        // A package never excludes its own name: Policy §7.4, and its other versions go by the rule of one at a time.
+        if (other === undefined || other.name === candidate.name) continue;
+        if (tolerated && this.#tolerated(other)) continue;
+        this.#sat.add([-variable, -out], { kind: 'excludes', candidate, field, relation, other });
       }
     }
-    return [...options];
+  }
+
+  #meant(relation: Relation): readonly number[] {
+    const known = this.#byRelation.get(relation);
+    if (known !== undefined) return known;
+    const found: number[] = [];
+    for (const candidate of this.#rules.pool.meant(relation))
+      if (this.#rules.exclusion(candidate) === undefined) found.push(this.#variable(candidate));
+    this.#byRelation.set(relation, found);
+    return found;
+  }
+
+  #options(clause: Clause): readonly number[] {
+    const known = this.#byClause.get(clause);
+    if (known !== undefined) return known;
+    const found: number[] = [];
+    for (const relation of clause) {
+      for (const candidate of this.#rules.pool.matching(relation)) {
+        if (this.#rules.exclusion(candidate) !== undefined) continue;
+        const variable = this.#variable(candidate);
+        if (clause.length === 1 || !found.includes(variable)) found.push(variable);
+      }
+    }
+    this.#byClause.set(clause, found);
+    return found;
   }
 
   decide(): number {

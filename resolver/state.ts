@@ -12,12 +12,16 @@ export interface Unmet {
   readonly clause: Clause;
 }
 
+const NOBODY: readonly Candidate[] = Object.freeze([]);
+
 /** Read-only; lists come by name. */
 export class State {
   readonly #architecture: string;
   readonly #byName = new Map<string, Candidate>();
   /** under each name: the package itself and what provides the name */
   readonly #known = new Map<string, Candidate[]>();
+  /** by identity of the relation, as Pool does */
+  readonly #satisfiers = new Map<Relation, readonly Candidate[]>();
 
   constructor(candidates: Iterable<Candidate>, architecture: string) {
     this.#architecture = architecture;
@@ -44,10 +48,16 @@ export class State {
   }
 
   /** What satisfies a dependency. */
-  satisfiers(relation: Relation): Candidate[] {
-    return (this.#known.get(relation.name) ?? []).filter((candidate) =>
-      satisfies(candidate, relation, this.#architecture),
-    );
+  satisfiers(relation: Relation): readonly Candidate[] {
+    const known = this.#satisfiers.get(relation);
+    if (known !== undefined) return known;
+    const named = this.#known.get(relation.name);
+    const found =
+      named === undefined
+        ? NOBODY
+        : named.filter((candidate) => satisfies(candidate, relation, this.#architecture));
+    this.#satisfiers.set(relation, found);
+    return found;
   }
 
   satisfied(clause: Clause): boolean {
@@ -55,8 +65,10 @@ export class State {
   }
 
   /** What a Conflicts or Breaks of the package `owner` means. */
-  against(owner: string, relation: Relation): Candidate[] {
-    return (this.#known.get(relation.name) ?? []).filter((candidate) =>
+  against(owner: string, relation: Relation): readonly Candidate[] {
+    const named = this.#known.get(relation.name);
+    if (named === undefined) return NOBODY;
+    return named.filter((candidate) =>
       excludes(owner, relation, { candidate, architecture: this.#architecture }),
     );
   }

@@ -1,7 +1,7 @@
 /**
  * Why an installed package is there: the shortest way from something the user wanted.
  */
-import { GtpkgError } from '../model/index.js';
+import { formatClause, GtpkgError } from '../model/index.js';
 import { reach, wayTo, type NeedLink } from './needed.js';
 import type { Installed, Problem } from './problem.js';
 import { State } from './state.js';
@@ -51,9 +51,9 @@ export function whyInstalled(problem: Pick<Problem, 'installed' | 'architecture'
     return plain('unneeded', `${name} ${version} came as a dependency and nothing needs it any more.`);
   }
   const steps = chain.map((link) => {
-    const through = link.relation === link.to ? link.to : `${link.relation}`;
-    const by = isAbout(link.relation, link.to) ? '' : `, which ${link.to} satisfies`;
-    return `${VERB[link.field]} ${through}${by}`;
+    const [only] = link.clause;
+    const plain = link.clause.length === 1 && only?.name === link.to;
+    return `${VERB[link.field]} ${formatClause(link.clause)}${plain ? '' : `, which ${link.to} satisfies`}`;
   });
   const start = problem.installed.find(({ candidate }) => candidate.name === first.from);
   const because =
@@ -64,8 +64,4 @@ export function whyInstalled(problem: Pick<Problem, 'installed' | 'architecture'
         : 'which is essential';
   const text = `${first.from} ${first.fromVersion}, ${because}, ${steps.join('; that ')}.`;
   return { name, version, kind: 'needed', chain, text };
-}
-
-function isAbout(relation: string, name: string): boolean {
-  return /^[a-z0-9+.-]+/.exec(relation)?.[0] === name && !relation.includes('|');
 }

@@ -1,0 +1,235 @@
+/**
+ * Debian `Packages` and `status` files as universes. A Packages file is compiled once and kept in the user's cache directory
+ * (docs/formats/catalog.md); no store, no home, no network.
+ *
+ * What was compiled is used as long as the file is the same: device, inode, size, and both times to the nanosecond. A file that
+ * changed within the last two seconds is not kept, for it could change again without showing (as git's index has it).
+ */
+import { closeSync, fstatSync, openSync, readSync, readFileSync, type BigIntStats } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { Catalog } from '../../model/catalog.js';
+import { GtpkgError, systemCode } from '../../model/errors.js';
+import { MAX_PACKAGES_TEXT } from '../../model/limits.js';
+import type { Candidate, Universe } from '../../model/universe.js';
+import { systemFailure, writeWhole } from '../files.js';
+
+/** ns */
+const RACY = 2_000_000_000n;
+/** A file name may have 255 bytes. */
+const MAX_KEY = 200;
+
+/** Packages of several files, as one. */
+export class Union implements Universe {
+  readonly #parts: readonly Catalog[];
+  readonly #versions = new Map<string, readonly Candidate[]>();
+  readonly #providers = new Map<string, readonly Candidate[]>();
+
+  constructor(parts: readonly Catalog[]) {
+    this.#parts = parts;
+  }
+
+  versions(name: string): readonly Candidate[] {
+    return this.#once(this.#versions, name, (part) => part.versions(name));
+  }
+
+  providers(name: string): readonly Candidate[] {
+    return this.#once(this.#providers, name, (part) => part.providers(name));
+  }
+
+  #once(
+    known: Map<string, readonly Candidate[]>,
+    name: string,
+    ask: (part: Catalog) => readonly Candidate[],
+  ): readonly Candidate[] {
+    let found = known.get(name);
+    if (found === undefined) known.set(name, (found = this.#parts.flatMap(ask)));
+    return found;
+  }
+
+  /** Names that have releases, sorted, each once. */
+  names(): string[] {
+    return [...new Set(this.#parts.flatMap((part) => [...part.names()]))].sort();
+  }
+}
+
+/** Opens a Packages file, compiled where that was done before. @throws GtpkgError FILE_NOT_FOUND, and what compiling throws */
+export async function openPackages(path: string): Promise<Catalog> {
+  const fd = openGiven(path);
+  try {
+    const stat = fstatSync(fd, { bigint: true });
+    const origin = { source: basename(path), suite: '' };
+    const stamp = [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
+    const kept = await cachePath(resolve(path));
+    const known = kept === undefined ? undefined : openKept(kept, origin, stamp);
+    if (known !== undefined) return known;
+    const bytes = await compile(fd, path, { stat, stamp });
+    if (kept !== undefined && !isRacy(stat)) await keep(kept, bytes);
+    return new Catalog(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), origin);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isRacy({ mtimeNs, ctimeNs }: BigIntStats): boolean {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  return [mtimeNs, ctimeNs].some((time) => time > now - RACY);
+}
+
+function openGiven(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT')
+      throw new GtpkgError('FILE_NOT_FOUND', `${path} does not exist`, {
+        hint: 'Check the path.',
+        cause: error,
+      });
+    throw systemFailure(error, path);
+  }
+}
+
+// Undefined where there is no place for a cache.
+async function cachePath(path: string): Promise<string | undefined> {
+  const { XDG_CACHE_HOME: xdg, HOME: home } = process.env;
+  const base =
+    xdg !== undefined && xdg.startsWith('/') ? xdg : home === undefined ? undefined : join(home, '.cache');
+  if (base === undefined) return undefined;
+  const key = encodeURIComponent(path);
+  if (key.length <= MAX_KEY) return join(base, 'gtpkg', 'packages', key);
+  const { createHash } = await import('node:crypto');
+  return join(base, 'gtpkg', 'packages', createHash('sha256').update(path).digest('hex'));
+}
+
+function openKept(
+  path: string,
+  origin: { readonly source: string; readonly suite: string },
+  stamp: string,
+): Catalog | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = new ArrayBuffer(size);
+    if (readSync(fd, new Uint8Array(bytes), 0, size, 0) !== size) return undefined;
+    const catalog = new Catalog(bytes, origin);
+    return catalog.meta.stamp === stamp ? catalog : undefined;
+  } catch {
+    // whatever it is, it is made again
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+// A cache that cannot be written costs time, and nothing else.
+async function keep(path: string, bytes: Buffer): Promise<void> {
+  try {
+    await writeWhole(path, bytes);
+  } catch {
+    // the next run compiles again
+  }
+}
+
+async function compile(
+  fd: number,
+  path: string,
+  { stat, stamp }: { readonly stat: BigIntStats; readonly stamp: string },
+): Promise<Buffer> {
+  const [{ CatalogBuilder }, { stanzasOf }] = await Promise.all([
+    import('../../model/catalog-build.js'),
+    import('../../model/packages-text.js'),
+  ]);
+  const builder = new CatalogBuilder();
+  for (const stanza of stanzasOf(await readPackagesText(fd, path, stat), path)) builder.add(stanza);
+  return builder.finish(stamp);
+}
+
+/** The text of a file, one byte per character, unpacked when it is gzip. @throws GtpkgError LIMIT_EXCEEDED, CONTROL_MALFORMED */
+async function readPackagesText(fd: number, path: string, stat: BigIntStats): Promise<string> {
+  if (!stat.isFile() && !stat.isFIFO())
+    throw new GtpkgError('CONTROL_MALFORMED', `${path} is not a file`, { hint: 'Name a Packages file.' });
+  if (stat.size > BigInt(MAX_PACKAGES_TEXT)) throw tooLarge(path);
+  const bytes = readFileSync(fd);
+  const magic = bytes.toString('latin1', 0, 4);
+  if (magic.startsWith('\x1f\x8b')) {
+    const { gunzipSync } = await import('node:zlib');
+    try {
+      return gunzipSync(bytes, { maxOutputLength: MAX_PACKAGES_TEXT }).toString('latin1');
+    } catch (cause) {
+      throw systemCode(cause) === 'ERR_BUFFER_TOO_LARGE'
+        ? tooLarge(path)
+        : new GtpkgError('CONTROL_MALFORMED', `${path}: not a gzip file that can be unpacked`, { cause });
+    }
+  }
+  if (['\xfd7zX', '\x28\xb5\x2f\xfd', '\x04\x22\x4d\x18'].includes(magic))
+    throw new GtpkgError('CONTROL_MALFORMED', `${path} is compressed`, {
+      hint: `Unpack it first: /usr/lib/apt/apt-helper cat-file ${path} > Packages`,
+    });
+  if (bytes.length > MAX_PACKAGES_TEXT) throw tooLarge(path);
+  return bytes.toString('latin1');
+}
+
+function tooLarge(path: string): GtpkgError {
+  return new GtpkgError('LIMIT_EXCEEDED', `${path} is larger than ${MAX_PACKAGES_TEXT} bytes`);
+}
+
+/** What a dpkg status file says of one package that is there. */
+export interface StatusEntry {
+  readonly candidate: Candidate;
+  readonly held: boolean;
+  /** it says so itself (`Auto-Installed: 1`); apt keeps that in extended_states */
+  readonly auto: boolean;
+}
+
+// dpkg's states in which a package's files are there.
+const THERE = new Set(['installed', 'triggers-pending', 'triggers-awaited', 'unpacked', 'half-configured']);
+
+/** Reads a status file, or apt's extended_states. @throws GtpkgError as openPackages */
+export async function readStatusFile(path: string): Promise<StatusEntry[]> {
+  const { text, builder, stanzasOf, slotOf } = await openStanzas(path);
+  const marks: { held: boolean; auto: boolean }[] = [];
+  for (const stanza of stanzasOf(text, path)) {
+    const [want = '', , state = ''] = (stanza.get(slotOf('Status')) ?? '').split(/\s+/);
+    if (!THERE.has(state)) continue;
+    builder.add(stanza);
+    marks.push({ held: want === 'hold', auto: stanza.get(slotOf('Auto-Installed')) === '1' });
+  }
+  const bytes = builder.finish('');
+  const catalog = new Catalog(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), {
+    source: '',
+    suite: '',
+  });
+  return catalog.inOrder().map((candidate, i) => ({ candidate, held: false, auto: false, ...marks[i] }));
+}
+
+/** Names that apt's extended_states marks as automatic. @throws GtpkgError as openPackages */
+export async function readExtendedStates(path: string): Promise<Set<string>> {
+  const { text, stanzasOf, slotOf } = await openStanzas(path);
+  const names = new Set<string>();
+  for (const stanza of stanzasOf(text, path))
+    if (stanza.get(slotOf('Auto-Installed')) === '1') names.add(stanza.get(slotOf('Package')) ?? '');
+  return names;
+}
+
+async function openStanzas(path: string): Promise<{
+  text: string;
+  builder: import('../../model/catalog-build.js').CatalogBuilder;
+  stanzasOf: typeof import('../../model/packages-text.js').stanzasOf;
+  slotOf: typeof import('../../model/packages-text.js').slotOf;
+}> {
+  const [{ CatalogBuilder }, { stanzasOf, slotOf }] = await Promise.all([
+    import('../../model/catalog-build.js'),
+    import('../../model/packages-text.js'),
+  ]);
+  const fd = openGiven(path);
+  try {
+    const text = await readPackagesText(fd, path, fstatSync(fd, { bigint: true }));
+    return { text, builder: new CatalogBuilder(), stanzasOf, slotOf };
+  } finally {
+    closeSync(fd);
+  }
+}
