@@ -210,7 +210,7 @@ export class CatalogBuilder {
   }
 
   /** The finished file. @param stamp - see CatalogMeta */
-  finish(stamp: string): Buffer {
+  finish(stamp: string): ArrayBuffer {
     const names = this.#names.texts;
     const sorted = names.map((_, i) => i).sort((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1));
     const rank = new Uint32Array(names.length);

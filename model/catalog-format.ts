@@ -79,14 +79,15 @@ const HEADER = 8 + CATALOG_SECTIONS.length * 8;
 const BYTES: readonly CatalogSection[] = ['meta', 'names', 'versions'];
 
 /** The sections as one file. */
-export function encodeCatalog(sections: Readonly<Record<CatalogSection, Uint32Array | Buffer>>): Buffer {
+export function encodeCatalog(sections: Readonly<Record<CatalogSection, Uint32Array | Buffer>>): ArrayBuffer {
   let offset = HEADER;
   const extents = CATALOG_SECTIONS.map((section) => {
     const start = Math.ceil(offset / 8) * 8;
     offset = start + sections[section].byteLength;
     return start;
   });
-  const out = Buffer.alloc(Math.ceil(offset / 8) * 8);
+  const file = new ArrayBuffer(Math.ceil(offset / 8) * 8);
+  const out = Buffer.from(file);
   out.write(MAGIC, 'latin1');
   CATALOG_SECTIONS.forEach((section, i) => {
     const { buffer, byteOffset, byteLength } = sections[section];
@@ -94,7 +95,7 @@ export function encodeCatalog(sections: Readonly<Record<CatalogSection, Uint32Ar
     out.writeUInt32LE(byteLength, 12 + i * 8);
     out.set(new Uint8Array(buffer, byteOffset, byteLength), extents[i]);
   });
-  return out;
+  return file;
 }
 
 /** Views into a file, nothing copied. @throws GtpkgError INDEX_CORRUPT when it is none, or was cut short */

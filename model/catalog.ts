@@ -2,7 +2,13 @@
  * A catalog as a universe: releases and relations become objects when they are asked for, each once, so that whoever asks
  * twice gets the same object. docs/formats/catalog.md. Pure.
  */
-import { type CATALOG_FIELDS, decodeCatalog, MULTI_ARCH, OPERATORS, type CatalogMeta } from './catalog-format.js';
+import {
+  type CATALOG_FIELDS,
+  decodeCatalog,
+  MULTI_ARCH,
+  OPERATORS,
+  type CatalogMeta,
+} from './catalog-format.js';
 import type { MultiArch, Relations } from './control.js';
 import type { Clause, Relation } from './relation.js';
 import type { Candidate, Universe } from './universe.js';

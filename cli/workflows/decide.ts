@@ -195,7 +195,8 @@ async function resolverRequest(
   return { kind: 'install', targets, recommends: request.recommends, dependencies: request.dependencies };
 }
 
-function noSolution(explanation: Explanation): GtpkgError {
+/** A proven no, as a failure. */
+export function noSolution(explanation: Explanation): GtpkgError {
   const fixed = explanation.fixes.length > 0;
   const sentences = fixed ? explanation.sentences.slice(0, -1) : explanation.sentences;
   return new GtpkgError('NO_SOLUTION', sentences.join(' ').replace(/\.$/, ''), {

@@ -64,7 +64,7 @@ export async function openPackages(path: string): Promise<Catalog> {
     if (known !== undefined) return known;
     const bytes = await compile(fd, path, { stat, stamp });
     if (kept !== undefined && !isRacy(stat)) await keep(kept, bytes);
-    return new Catalog(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), origin);
+    return new Catalog(bytes, origin);
   } finally {
     closeSync(fd);
   }
@@ -126,9 +126,9 @@ function openKept(
 }
 
 // A cache that cannot be written costs time, and nothing else.
-async function keep(path: string, bytes: Buffer): Promise<void> {
+async function keep(path: string, bytes: ArrayBuffer): Promise<void> {
   try {
-    await writeWhole(path, bytes);
+    await writeWhole(path, new Uint8Array(bytes));
   } catch {
     // the next run compiles again
   }
@@ -138,7 +138,7 @@ async function compile(
   fd: number,
   path: string,
   { stat, stamp }: { readonly stat: BigIntStats; readonly stamp: string },
-): Promise<Buffer> {
+): Promise<ArrayBuffer> {
   const [{ CatalogBuilder }, { stanzasOf }] = await Promise.all([
     import('../../model/catalog-build.js'),
     import('../../model/packages-text.js'),
@@ -191,19 +191,28 @@ const THERE = new Set(['installed', 'triggers-pending', 'triggers-awaited', 'unp
 /** Reads a status file, or apt's extended_states. @throws GtpkgError as openPackages */
 export async function readStatusFile(path: string): Promise<StatusEntry[]> {
   const { text, builder, stanzasOf, slotOf } = await openStanzas(path);
-  const marks: { held: boolean; auto: boolean }[] = [];
+  const id = (name = '', version = '', architecture = ''): string => `${name} ${version} ${architecture}`;
+  const marks = new Map<string, { readonly held: boolean; readonly auto: boolean }>();
+  const slots = (['Package', 'Version', 'Architecture'] as const).map(slotOf);
   for (const stanza of stanzasOf(text, path)) {
     const [want = '', , state = ''] = (stanza.get(slotOf('Status')) ?? '').split(/\s+/);
     if (!THERE.has(state)) continue;
     builder.add(stanza);
-    marks.push({ held: want === 'hold', auto: stanza.get(slotOf('Auto-Installed')) === '1' });
+    marks.set(id(...slots.map((slot) => stanza.get(slot))), {
+      held: want === 'hold',
+      auto: stanza.get(slotOf('Auto-Installed')) === '1',
+    });
   }
   const bytes = builder.finish('');
-  const catalog = new Catalog(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), {
-    source: '',
-    suite: '',
-  });
-  return catalog.inOrder().map((candidate, i) => ({ candidate, held: false, auto: false, ...marks[i] }));
+  const catalog = new Catalog(bytes, { source: '', suite: '' });
+  return [...catalog.names()]
+    .flatMap((name) => catalog.versions(name))
+    .map((candidate) => ({
+      candidate,
+      held: false,
+      auto: false,
+      ...marks.get(id(candidate.name, candidate.version, candidate.architecture)),
+    }));
 }
 
 /** Names that apt's extended_states marks as automatic. @throws GtpkgError as openPackages */

@@ -1,0 +1,188 @@
+/**
+ * `gtpkg resolve`: what would be done, on plain Debian files. Reads them and nothing else; changes nothing.
+ */
+import { GtpkgError } from '../../model/errors.js';
+import type { Candidate } from '../../model/universe.js';
+import type { Installed, Plan, Request } from '../../resolver/index.js';
+import { openPackages, readExtendedStates, readStatusFile, Union } from './resolve-files.js';
+
+/** What is asked of which files. */
+export interface ResolveOptions {
+  /** Packages files; of equal versions, the first file that has one wins */
+  readonly packages: readonly string[];
+  /** dpkg's status file; absent: nothing is installed */
+  readonly status: string | undefined;
+  /** apt's extended_states */
+  readonly extendedStates: string | undefined;
+  readonly architecture: string;
+  readonly recommends: boolean;
+  readonly full: boolean;
+  readonly purge: boolean;
+  /** the action and its packages */
+  readonly words: readonly string[];
+}
+
+/** One line of the answer. */
+export interface ResolvedStep {
+  readonly name: string;
+  /** the one that will be there, or that goes */
+  readonly version: string;
+  readonly architecture: string;
+  readonly action: 'install' | 'upgrade' | 'downgrade' | 'reinstall' | 'remove';
+  readonly from: string | null;
+  /** the file that has it */
+  readonly source: string | null;
+  readonly auto: boolean;
+  readonly reason: string;
+}
+
+/** What would be done, in that order. */
+export interface ResolvedPlan {
+  readonly kind: 'plan';
+  readonly steps: readonly ResolvedStep[];
+  readonly heldBack: readonly {
+    readonly name: string;
+    readonly installed: string;
+    readonly available: string;
+    readonly reason: string;
+  }[];
+  readonly autoremovable: readonly string[];
+  /** dependencies that were broken before and stay so */
+  readonly unmet: readonly { readonly name: string; readonly version: string; readonly relation: string }[];
+  /** bytes */
+  readonly downloadSize: number;
+  readonly sizeChange: number;
+}
+
+/** What cannot be installed. */
+export interface Checked {
+  readonly kind: 'check';
+  /** releases looked at */
+  readonly total: number;
+  readonly uninstallable: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly architecture: string;
+    readonly reason: string;
+  }[];
+}
+
+const ACTIONS = ['install', 'upgrade', 'remove', 'autoremove', 'check-all'] as const;
+type Action = (typeof ACTIONS)[number];
+
+const isAction = (word: string): word is Action => (ACTIONS as readonly string[]).includes(word);
+
+/** @throws GtpkgError USAGE, NO_SOLUTION, PACKAGE_NOT_FOUND, FILE_NOT_FOUND, and what is wrong with a file, with its line */
+export async function resolveFiles(options: ResolveOptions): Promise<ResolvedPlan | Checked> {
+  // `--packages A B install x`: words before the action are files too
+  const at = options.words.findIndex(isAction);
+  const action = options.words[at];
+  if (action === undefined || !isAction(action))
+    throw new GtpkgError('USAGE', `say what to do: ${ACTIONS.join(', ')}`);
+  const files = [...options.packages, ...options.words.slice(0, at)];
+  if (files.length === 0) throw new GtpkgError('USAGE', 'no Packages file is named');
+  const catalogs = [];
+  for (const file of files) catalogs.push(await openPackages(file));
+  const names = options.words.slice(at + 1);
+  const universe = new Union(catalogs);
+  const { architecture } = options;
+  if (action === 'check-all') {
+    if (names.length > 0) throw new GtpkgError('USAGE', 'check-all takes no package');
+    const { findUninstallable } = await import('../../resolver/check.js');
+    return {
+      kind: 'check',
+      total: catalogs.reduce((sum, { size }) => sum + size, 0),
+      uninstallable: findUninstallable(universe, universe.names(), architecture).map(
+        ({ candidate: { name, version, architecture: arch }, reason }) => ({
+          name,
+          version,
+          architecture: arch,
+          reason,
+        }),
+      ),
+    };
+  }
+  const { resolve } = await import('../../resolver/resolve.js');
+  const installed = await installedFrom(options);
+  const resolution = resolve({
+    universe,
+    installed,
+    request: await requestFrom(action, names, { options, universe, installed }),
+    architecture,
+  });
+  if (resolution.kind === 'solution') return describe(resolution.plan);
+  const { noSolution } = await import('./decide.js');
+  throw noSolution(resolution.explanation);
+}
+
+async function installedFrom({
+  status,
+  extendedStates,
+  architecture,
+}: ResolveOptions): Promise<readonly Installed[]> {
+  if (status === undefined) return [];
+  const auto = extendedStates === undefined ? undefined : await readExtendedStates(extendedStates);
+  return (await readStatusFile(status))
+    .filter(({ candidate }) => candidate.architecture === 'all' || candidate.architecture === architecture)
+    .map((each) => ({
+      candidate: each.candidate,
+      manual: !each.auto && auto?.has(each.candidate.name) !== true,
+      held: each.held,
+    }));
+}
+
+async function requestFrom(
+  action: Exclude<Action, 'check-all'>,
+  names: readonly string[],
+  given: {
+    readonly options: ResolveOptions;
+    readonly universe: Union;
+    readonly installed: readonly Installed[];
+  },
+): Promise<Request> {
+  const { options, universe, installed } = given;
+  const { recommends, full, purge } = options;
+  if (action === 'autoremove') return { kind: 'autoremove', purge };
+  if (action !== 'upgrade' && names.length === 0) throw new GtpkgError('USAGE', 'no package is named');
+  if (action === 'install') {
+    const { notFound, parseWanted } = await import('./versions.js');
+    const targets = names.map(parseWanted);
+    for (const { name } of targets) {
+      const known = universe.versions(name).length + universe.providers(name).length > 0;
+      if (!known && !installed.some(({ candidate }) => candidate.name === name))
+        throw await notFound(name, universe.names(), 'in these files');
+    }
+    return { kind: 'install', targets, recommends, dependencies: true };
+  }
+  if (action === 'remove') return { kind: 'remove', names, purge };
+  return { kind: 'upgrade', full, recommends, ...(names.length === 0 ? {} : { names }) };
+}
+
+function describe(plan: Plan): ResolvedPlan {
+  const release = (candidate: Candidate): Pick<ResolvedStep, 'version' | 'architecture'> => ({
+    version: candidate.version,
+    architecture: candidate.architecture,
+  });
+  return {
+    kind: 'plan',
+    steps: plan.steps.map((step) => ({
+      name: step.name,
+      ...release(step.to ?? step.from),
+      action: step.kind,
+      from: step.from?.version ?? null,
+      source: step.to?.source ?? null,
+      auto: !step.manual,
+      reason: step.reason,
+    })),
+    heldBack: plan.heldBack.map(({ name, installed, available, reason }) => ({
+      name,
+      installed: installed.version,
+      available: available.version,
+      reason,
+    })),
+    autoremovable: plan.autoremovable,
+    unmet: plan.unmet.map(({ name, version, relation }) => ({ name, version, relation })),
+    downloadSize: plan.downloadSize,
+    sizeChange: plan.sizeChange * 1024,
+  };
+}
