@@ -10,6 +10,7 @@ export const GROUPS: readonly (readonly [string, readonly string[]])[] = [
     'USE PACKAGES',
     ['source', 'update', 'search', 'show', 'install', 'upgrade', 'remove', 'autoremove', 'download'],
   ],
+  ['ASK WHY', ['resolve']],
   ['LOOK AFTER A ROOT', ['list', 'files', 'owns', 'hold', 'unhold', 'mark', 'verify', 'history', 'recover']],
   ['PUBLISH', ['key', 'package', 'index', 'publish', 'clone']],
   ['SHARE', ['seed', 'status', 'peer', 'dht', 'bundle', 'demo']],
