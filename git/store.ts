@@ -4,33 +4,31 @@
  * Alternates, grafts and replace refs are not followed. Ids are checked by the caller (repository.ts); sizes are
  * trusted as far as our own disk is.
  */
-import { closeSync, createReadStream, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInflate, inflateSync } from 'node:zlib';
-import { GtpkgError, limits, systemCode, type Oid } from '../model/index.js';
+import { systemCode, type Oid } from '../model/index.js';
 import type { ObjectType } from './hash.js';
+import {
+  applyDelta,
+  collect,
+  contents,
+  corrupt,
+  inflateFile,
+  once,
+  readEntry,
+  whole,
+  type Entry,
+  type ObjectStream,
+  type Pack,
+  type Place,
+} from './pack-entry.js';
 import { PackIndex } from './pack-index.js';
 
-/** An object whose contents stream; `content` may be called more than once. */
-export interface ObjectStream {
-  readonly type: ObjectType;
-  readonly size: number;
-  readonly content: () => AsyncIterable<Uint8Array>;
-}
+export { collect, type ObjectStream } from './pack-entry.js';
 
-interface Pack {
-  readonly path: string;
-  readonly index: PackIndex;
-}
-
-const TYPES: readonly (ObjectType | undefined)[] = [undefined, 'commit', 'tree', 'blob', 'tag'];
-const OFS_DELTA = 6;
-const REF_DELTA = 7;
 /** git's own packs stop at 50 (4095 at the most). */
 const MAX_DELTA_DEPTH = 4096;
-/** Objects up to this size are read in one piece. */
-const SMALL = 1 << 20;
 
 /** The `objects` directory of a repository, for reading. */
 export class ObjectStore {
@@ -52,14 +50,14 @@ export class ObjectStore {
   async get(oid: Oid): Promise<ObjectStream | undefined> {
     try {
       const found = await this.#find(oid);
-      if (found !== undefined) return await this.#packed(found.pack, found.offset, 0);
+      if (found !== undefined) return await this.#packed(found.pack, found.offset);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error;
       // git gc replaced the packs that we know: look once more
       this.forget();
       await this.#rescan();
       const found = await this.#find(oid);
-      if (found !== undefined) return this.#packed(found.pack, found.offset, 0);
+      if (found !== undefined) return this.#packed(found.pack, found.offset);
     }
     const path = this.#loosePath(oid);
     return path === undefined ? undefined : loose(path);
@@ -107,132 +105,34 @@ export class ObjectStore {
     this.#stamp = -1n;
   }
 
-  async #packed(pack: Pack, offset: number, depth: number): Promise<ObjectStream> {
-    if (depth > MAX_DELTA_DEPTH)
-      throw corrupt(`${pack.path}: a chain of more than ${MAX_DELTA_DEPTH} deltas`);
-    const end = pack.index.next(offset);
-    // small reads of local files: the synchronous calls take a tenth of the time
-    const file = openSync(pack.path, 'r');
-    try {
-      const length = (end ?? fstatSync(file).size - 20) - offset;
-      const head = readAt(file, offset, Math.min(64, length));
-      const { code, size, used } = entryHeader(head);
-      if (code === OFS_DELTA || code === REF_DELTA) {
-        const { base, skip } = await this.#base(pack, { code, offset, head, used, depth });
-        const delta = inflate(readAt(file, offset + skip, length - skip), size);
-        const body = applyDelta(await collect(base.content(), base.size), delta);
-        return { type: base.type, size: body.length, content: () => once(body) };
+  // Down to what is no delta, then up again: a chain is as long as its maker likes, the stack is not.
+  async #packed(pack: Pack, offset: number): Promise<ObjectStream> {
+    const deltas: Entry[] = [];
+    let base: ObjectStream | undefined;
+    for (let at: Place | undefined = { pack, offset }; at !== undefined;) {
+      const entry = readEntry(at);
+      if (!entry.isDelta) {
+        base = whole(entry);
+        break;
       }
-      const type = TYPES[code];
-      if (type === undefined) throw corrupt(`${pack.path}: an object of type ${code}`);
-      if (size <= SMALL) {
-        const body = inflate(readAt(file, offset + used, length - used), size);
-        return { type, size, content: () => once(body) };
+      if (deltas.length === MAX_DELTA_DEPTH)
+        throw corrupt(`${pack.path}: a chain of more than ${MAX_DELTA_DEPTH} deltas`);
+      deltas.push(entry);
+      if (entry.base === undefined) at = { pack: at.pack, offset: at.offset - entry.back };
+      else {
+        const here = at.pack.index.find(entry.base);
+        at = here === undefined ? await this.#find(entry.base) : { pack: at.pack, offset: here };
+        const path = at === undefined ? this.#loosePath(entry.base) : undefined;
+        if (path !== undefined) base = await loose(path);
       }
-      return { type, size, content: () => inflateFile(pack.path, offset + used, offset + length) };
-    } finally {
-      closeSync(file);
     }
+    if (base === undefined)
+      throw corrupt(`${pack.path}: the base ${deltas.at(-1)?.base ?? ''} of a delta is missing`);
+    if (deltas.length === 0) return base;
+    let body = await collect(base.content(), base.size);
+    for (const delta of deltas.reverse()) body = applyDelta(body, contents(delta));
+    return { type: base.type, size: body.length, content: () => once(body) };
   }
-
-  async #base(
-    pack: Pack,
-    at: { code: number; offset: number; head: Buffer; used: number; depth: number },
-  ): Promise<{ base: ObjectStream; skip: number }> {
-    if (at.code === REF_DELTA) {
-      const oid = at.head.toString('hex', at.used, at.used + 20) as Oid;
-      const offset = pack.index.find(oid);
-      const base =
-        offset === undefined ? await this.get(oid) : await this.#packed(pack, offset, at.depth + 1);
-      if (base === undefined) throw corrupt(`${pack.path}: the base ${oid} of a delta is missing`);
-      return { base, skip: at.used + 20 };
-    }
-    let i = at.used;
-    let byte = at.head[i++] ?? 0;
-    let back = byte & 127;
-    while (byte & 128) {
-      byte = at.head[i++] ?? 0;
-      back = (back + 1) * 128 + (byte & 127);
-    }
-    if (back <= 0 || back > at.offset) throw corrupt(`${pack.path}: a delta that points outside the pack`);
-    return { base: await this.#packed(pack, at.offset - back, at.depth + 1), skip: i };
-  }
-}
-
-function readAt(file: number, position: number, length: number): Buffer {
-  const buffer = Buffer.alloc(Math.max(0, length));
-  for (let have = 0; have < buffer.length;) {
-    const count = readSync(file, buffer, have, buffer.length - have, position + have);
-    if (count === 0) throw corrupt('a pack is cut short');
-    have += count;
-  }
-  return buffer;
-}
-
-function entryHeader(bytes: Buffer): { code: number; size: number; used: number } {
-  let used = 0;
-  let byte = bytes[used++] ?? 0;
-  const code = (byte >> 4) & 7;
-  let size = byte & 15;
-  for (let scale = 16; byte & 128; scale *= 128) {
-    byte = bytes[used++] ?? 0;
-    size += (byte & 127) * scale;
-  }
-  return { code, size, used };
-}
-
-function inflate(bytes: Buffer, size: number): Buffer {
-  try {
-    const body = inflateSync(bytes, {
-      maxOutputLength: Math.max(1, size),
-      chunkSize: Math.min(Math.max(64, size + 1), SMALL),
-    });
-    if (body.length !== size) throw corrupt('an object is shorter than it says');
-    return body;
-  } catch (cause) {
-    if (cause instanceof GtpkgError) throw cause;
-    throw corrupt('an object cannot be inflated', cause);
-  }
-}
-
-async function* inflateFile(path: string, start: number, end?: number): AsyncGenerator<Buffer> {
-  const input = createReadStream(path, {
-    start,
-    ...(end === undefined ? {} : { end: end - 1 }),
-    highWaterMark: 256 * 1024,
-  });
-  const output = createInflate({ chunkSize: 256 * 1024 });
-  input.on('error', (error) => output.destroy(error));
-  input.pipe(output);
-  try {
-    for await (const chunk of output) yield chunk as Buffer;
-  } catch (cause) {
-    throw systemCode(cause)?.startsWith('Z_') === true
-      ? corrupt(`${path}: an object cannot be inflated`, cause)
-      : cause;
-  } finally {
-    input.destroy();
-    output.destroy();
-  }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
-/** All of a stream in one buffer of exactly `size` bytes. @throws GtpkgError OBJECT_CORRUPT */
-export async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Buffer> {
-  if (size > limits.MAX_GIT_SECTION * 8)
-    throw new GtpkgError('LIMIT_EXCEEDED', `an object of ${size} bytes is too large to be held in memory`);
-  const body = Buffer.alloc(size);
-  let have = 0;
-  for await (const chunk of chunks) {
-    if (have + chunk.length > size) throw corrupt('an object is longer than it says');
-    body.set(chunk, have);
-    have += chunk.length;
-  }
-  if (have !== size) throw corrupt('an object is shorter than it says');
-  return body;
 }
 
 async function loose(path: string): Promise<ObjectStream> {
@@ -258,40 +158,4 @@ async function loose(path: string): Promise<ObjectStream> {
       }
     },
   };
-}
-
-// gitformat-pack(5), "Deltified representation".
-function applyDelta(base: Buffer, delta: Buffer): Buffer {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = delta[at++] ?? 0;
-      value += (byte & 127) * scale;
-      if (!(byte & 128)) return value;
-    }
-  };
-  if (varint() !== base.length) throw corrupt('a delta does not fit its base');
-  const size = varint();
-  const parts: Buffer[] = [];
-  while (at < delta.length) {
-    const op = delta[at++] ?? 0;
-    if (op === 0) throw corrupt('a delta with a reserved instruction');
-    if (!(op & 128)) {
-      parts.push(delta.subarray(at, (at += op)));
-      continue;
-    }
-    let offset = 0;
-    let length = 0;
-    for (let i = 0; i < 4; i++) if (op & (1 << i)) offset += (delta[at++] ?? 0) * 2 ** (8 * i);
-    for (let i = 0; i < 3; i++) if (op & (16 << i)) length += (delta[at++] ?? 0) * 2 ** (8 * i);
-    parts.push(base.subarray(offset, offset + (length === 0 ? 0x10000 : length)));
-  }
-  const body = Buffer.concat(parts);
-  if (body.length !== size) throw corrupt('a delta gives the wrong size');
-  return body;
-}
-
-function corrupt(message: string, cause?: unknown): GtpkgError {
-  return new GtpkgError('OBJECT_CORRUPT', message, { cause });
 }

@@ -81,14 +81,17 @@ export class IndexAttack {
     return this.chain.commit({ signers: this.roots.slice(0, threshold), ...plan });
   }
 
+  /** The entry of a release, which the client's store holds from now on. */
+  entry({ image, control, pin }: Crafted): Promise<IndexEntry> {
+    return withDepot(this.#scene.path('client'), async (depot) =>
+      entryFrom(control, { ...pin, core: await depot.putStaticBytes(image) }),
+    );
+  }
+
   /** A root lists releases, honestly or not, and the client takes that state over. */
   async lists(...releases: readonly Crafted[]): Promise<void> {
-    const entries = await withDepot(this.#scene.path('client'), async (depot) => {
-      const out: IndexEntry[] = [];
-      for (const { image, control, pin } of releases)
-        out.push(entryFrom(control, { ...pin, core: await depot.putStaticBytes(image) }));
-      return out;
-    });
+    const entries: IndexEntry[] = [];
+    for (const release of releases) entries.push(await this.entry(release));
     const known = [this.#scene.ada, this.#scene.bob, this.#scene.carol, this.#scene.mallory];
     const keys = new Map<string, PublicKey>(
       releases.flatMap(({ pin }) => {

@@ -134,6 +134,8 @@ export interface CommitPlan {
   readonly keys?: readonly PublicKey[];
   /** other hashes than the true ones in the commit message */
   readonly message?: { tree?: Sha256; parent?: Sha256; suites?: Sha256; sequence?: number; name?: string };
+  /** tree to sign instead of the true one, which is in `objects` by then */
+  readonly tree?: (honest: Oid) => Oid;
   /** parent to name in the commit header instead of the true one */
   readonly parent?: ChainCommit | undefined;
   /** the bytes that go into the object after signing */
@@ -214,8 +216,9 @@ export class Chain {
       Object.entries(files).map(([path, body]) => [path, body && this.put('blob', body)]),
     );
     const read = (oid: Oid): GitObject => this.objects.get(oid) as GitObject;
-    const tree = (await editTree(read, parent?.tree, edits, this.objects)) as Oid;
+    const honest = (await editTree(read, parent?.tree, edits, this.objects)) as Oid;
     const ids = computeIds(this.objects, new Map());
+    const tree = plan.tree?.(honest) ?? honest;
     const suitesOid = suitesIn(this.objects, tree);
     const suites256 = plan.message?.suites ?? (suitesOid === undefined ? undefined : ids.get(suitesOid));
     const parent256 = plan.message?.parent ?? parent?.sha256;
