@@ -1,6 +1,6 @@
 /** Equivocation: the roots sign two states with one number, one for some users and another for others. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readEvidence } from '../../index-repo/evidence-file.js';
 import { attack } from './scene.js';
 
 attack('equivocation: two heads with one number are kept as evidence', async (scene) => {
@@ -15,19 +15,18 @@ attack('equivocation: two heads with one number are kept as evidence', async (sc
     [data['sequence'], data['known'], data['offered']],
     [2, index.chain.tip.oid, other.tip.oid],
   );
-  const kept = scene.path('client', 'sources', index.source, 'state.json.equivocation');
-  const evidence = JSON.parse(await readFile(kept, 'utf8')) as Record<
-    'known' | 'offered',
-    { oid: string; commit: string }
-  >;
-  for (const [which, { oid, object }] of Object.entries({ known: index.chain.tip, offered: other.tip })) {
-    const side = evidence[which as 'known'];
-    assert.deepEqual([side.oid, Buffer.from(side.commit, 'base64')], [oid, object.body]);
-  }
+  const [evidence] = await readEvidence(scene.path('client', 'sources', index.source, 'state.json'));
+  assert.deepEqual(
+    evidence?.sides.map(({ commit }) => commit),
+    [index.chain.tip.oid, other.tip.oid].sort(),
+  );
   // also when the other history has grown
   await other.commit({ signers: [ada] });
   await other.commit({ signers: [ada] });
-  assert.equal((await index.refused('INDEX_EQUIVOCATION', { chain: other })).data['sequence'], 2);
+  await index.refused('INDEX_EQUIVOCATION', { chain: other });
+  // and the source stands still until the user decides
+  await index.commit();
+  await index.refused('INDEX_EQUIVOCATION');
 });
 
 attack('equivocation from the first commit on', async (scene) => {

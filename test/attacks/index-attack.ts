@@ -10,7 +10,6 @@ import { encodeHeader } from '../../index-repo/record.js';
 import { limits, type GtpkgError, type Introduction } from '../../model/index.js';
 import type { PublicKey } from '../../trust/index.js';
 import type { Crafted } from '../e2e/evil-release.js';
-import { withDepot } from '../e2e/evil.js';
 import {
   Chain,
   coreKey,
@@ -82,10 +81,9 @@ export class IndexAttack {
   }
 
   /** The entry of a release, which the client's store holds from now on. */
-  entry({ image, control, pin }: Crafted): Promise<IndexEntry> {
-    return withDepot(this.#scene.path('client'), async (depot) =>
-      entryFrom(control, { ...pin, core: await depot.putStaticBytes(image) }),
-    );
+  async entry({ image, control, pin }: Crafted): Promise<IndexEntry> {
+    const depot = await this.#scene.depot();
+    return entryFrom(control, { ...pin, core: await depot.putStaticBytes(image) });
   }
 
   /** A root lists releases, honestly or not, and the client takes that state over. */
@@ -133,7 +131,7 @@ export class IndexAttack {
       'client',
       async (context) =>
         syncFrom(context, await getSource(context, this.source), { log, fetchCore: log.fetchCore }),
-      now === undefined ? {} : { now },
+      now,
     );
   }
 
@@ -152,10 +150,21 @@ export class IndexAttack {
     return this.#scene.refuses(() => this.sync(log, offer.now), codes);
   }
 
+  /** The same index at another client that knows its first state: a source of its own. */
+  async again(): Promise<IndexAttack> {
+    const other = new IndexAttack(this.#scene, this.#scene.fresh('again'), this.introduction, this.roots);
+    const branch = this.chain.branch(1);
+    for (const [oid, object] of branch.objects) other.chain.objects.set(oid, object);
+    other.chain.commits.push(...branch.commits);
+    other.chain.tags.push(...branch.tags);
+    await this.#scene.with('client', (context) => writeSource(context, other.source, this.introduction));
+    await other.accepted();
+    return other;
+  }
+
   /** Somebody who has only an introduction is refused, and is left with nothing. */
   async refusedNewcomer(codes: Codes, introduction: Introduction, offer: Offer = {}): Promise<GtpkgError> {
     const log = await this.log(offer);
-    const how = offer.now === undefined ? {} : { now: offer.now };
     return this.#scene.refuses(
       () =>
         this.#scene.with(
@@ -169,7 +178,7 @@ export class IndexAttack {
               throw error;
             }
           },
-          how,
+          offer.now,
         ),
       codes,
       'newcomer',

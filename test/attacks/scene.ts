@@ -12,13 +12,14 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Context } from '../../cli/context.js';
+import { Context, type Settings } from '../../cli/context.js';
 import { changeRoot } from '../../cli/workflows/change.js';
 import { downloadPackages } from '../../cli/workflows/download.js';
 import { createIndex } from '../../cli/workflows/indexes.js';
 import { publish } from '../../cli/workflows/publish.js';
 import { formatShard, shardPath, type IndexEntry } from '../../index-repo/index.js';
 import { GtpkgError, type ErrorCode } from '../../model/index.js';
+import { openDepot, type Depot } from '../../replication/index.js';
 import { generateKey, KeyStore, type Signer } from '../../trust/index.js';
 import { craft, type Crafted } from '../e2e/evil-release.js';
 import { homeState, program, rootState, unmoved } from '../e2e/scene.js';
@@ -42,12 +43,32 @@ export function attack(
 ): void {
   test(`attack: ${name}`, { skip, timeout: 120_000 }, async () => {
     made ??= Scene.make();
-    await work(await made);
+    const scene = await made;
+    try {
+      await work(scene);
+    } finally {
+      await scene.tidy();
+    }
   });
+}
+
+/** Commands one after the other in a home, as if each were a process of its own; only the store is opened once. */
+class Command extends Context {
+  readonly #store: () => Promise<Depot>;
+
+  constructor(settings: Settings, now: Date | undefined, store: () => Promise<Depot>) {
+    super(settings, now === undefined ? {} : { now });
+    this.#store = store;
+  }
+
+  override depot(): Promise<Depot> {
+    return this.#store();
+  }
 }
 
 export class Scene {
   #count = 0;
+  readonly #depots = new Map<string, Promise<Depot>>();
 
   private constructor(
     readonly dir: string,
@@ -93,7 +114,15 @@ export class Scene {
   }
 
   async end(): Promise<void> {
+    for (const depot of this.#depots.values()) await (await depot).close();
     await rm(this.dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Forgets the sources of one attack, so that the next one's state stays small. */
+  async tidy(): Promise<void> {
+    const sources = this.path('client', 'sources');
+    for (const name of await readdir(sources))
+      if (name !== 'acme') await rm(join(sources, name), { recursive: true });
   }
 
   path(...parts: string[]): string {
@@ -105,28 +134,27 @@ export class Scene {
     return `${word}-${this.#count++}`;
   }
 
-  /** One command's worth of work in a home, alone: no network, unless told otherwise. */
-  async with<T>(
-    home: string,
-    work: (context: Context) => Promise<T>,
-    how: { now?: Date; online?: boolean } = {},
-  ): Promise<T> {
+  /** The store of a home; no network. */
+  depot(home = 'client'): Promise<Depot> {
+    const known = this.#depots.get(home);
+    const depot = known ?? openDepot({ home: this.path(home), bootstrap: [], offline: true });
+    this.#depots.set(home, depot);
+    return depot;
+  }
+
+  /** One command's worth of work in a home, without network. */
+  with<T>(home: string, work: (context: Context) => Promise<T>, now?: Date): Promise<T> {
     const settings = {
       home: this.path(home),
       root: this.path(home, 'root'),
       bootstrap: [],
       lan: false,
-      offline: how.online !== true,
+      offline: true,
       timeout: 6000,
       json: false,
       yes: true,
     };
-    const context = new Context(settings, how.now === undefined ? {} : { now: how.now });
-    try {
-      return await work(context);
-    } finally {
-      await context.close();
-    }
+    return work(new Command(settings, now, () => this.depot(home)));
   }
 
   /** Everything that a home trusts, keeps and has installed, each file with its digest. */
@@ -156,11 +184,7 @@ export class Scene {
   /** Installs from what the client holds. */
   install(word: string, now?: Date): Promise<unknown> {
     const request = { kind: 'install', words: [word], recommends: false, dependencies: true } as const;
-    return this.with(
-      'client',
-      (context) => changeRoot(context, request, { dryRun: false }),
-      now === undefined ? {} : { now },
-    );
+    return this.with('client', (context) => changeRoot(context, request, { dryRun: false }), now);
   }
 
   /** A root lists the release in an otherwise honest index; who installs it is refused, and nothing of it is placed. */

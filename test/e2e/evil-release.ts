@@ -44,10 +44,20 @@ async function all(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
 
 /** Builds and signs an honest release in a scratch folder. */
 export async function craft(parent: string, program: Program, signer: Signer): Promise<Crafted> {
+  const directory = await mkdtemp(`${parent}-program-`);
+  try {
+    return await craftFrom(parent, await writeProgram(directory, program), signer);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** As craft, from a directory with `control` and `data/`. */
+export async function craftFrom(parent: string, source: string, signer: Signer): Promise<Crafted> {
   const directory = await mkdtemp(`${parent}-craft-`);
   try {
     const repository = join(directory, 'release.git');
-    const input = await readDirectory(await writeProgram(directory, program));
+    const input = await readDirectory(source);
     const { id } = await commitRelease(repository, input);
     await input.close();
     await signRelease(repository, id, signer);

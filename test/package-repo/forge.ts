@@ -52,6 +52,8 @@ export interface Lies {
   readonly pack?: (honest: Buffer) => Buffer;
   readonly claim?: (honest: Buffer) => Buffer;
   readonly payload?: (honest: Buffer) => Buffer;
+  /** the length before compression that the header states for the payload */
+  readonly payloadLength?: (honest: number) => number;
   readonly rootTree?: (honest: Buffer) => Buffer;
   /** pinned tree id; default: the one in the honest tag */
   readonly pinTree?: Sha256;
@@ -139,6 +141,8 @@ export async function forge(signer: Signer, lies: Lies = {}): Promise<{ image: B
     tree256: await section(lies.claim?.(claim) ?? claim),
     payload: await section(lies.payload?.(whole) ?? whole, 3),
   };
+  const stated = lies.payloadLength?.(whole.length);
+  if (stated !== undefined) parts.payload.row.rawLength = stated;
   const rows = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.row])) as Record<
     SectionName,
     { length: number; rawLength: number; sha256: Sha256 }
