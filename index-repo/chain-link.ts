@@ -28,6 +28,8 @@ export interface Step {
   readonly tags: ReadonlyMap<Oid, readonly GitObject[]>;
   /** the commit is to be used, not only passed through: all of it must be at hand, and its signers good now */
   readonly whole: boolean;
+  /** the commit is only proposed yet: one good signature is enough to look at it, and its Link is trusted by nobody (index.md §12) */
+  readonly proposed?: boolean;
 }
 
 /** A commit that was checked when it became trusted, or whose descendant was. */
@@ -57,7 +59,7 @@ export async function anchorLink(
     commit,
     cosignatures,
     keys,
-    threshold,
+    threshold: step.proposed === true ? 1 : threshold,
     judgement,
     ownElsewhere: true,
   });
@@ -88,12 +90,13 @@ export async function nextLink(base: Link, commit: OpenedCommit, step: Step): Pr
   // index.md §8.3: threshold of the PARENT's authorizations, on the raw bytes
   const keys = [...base.roots.values()];
   const rotation = mayRotate(commit, before, lookup);
-  const { threshold } = before.authorizations;
+  const proposed = step.proposed === true;
   const signers = await requireSigners({
     commit,
     cosignatures,
     keys,
-    threshold,
+    // either side of a change of roots may propose it: whose signature it bears is asked below
+    threshold: proposed ? (rotation ? 0 : 1) : before.authorizations.threshold,
     judgement,
     ownElsewhere: rotation,
   });
@@ -130,7 +133,7 @@ export async function nextLink(base: Link, commit: OpenedCommit, step: Step): Pr
     commit,
     cosignatures,
     keys: after,
-    threshold: top.authorizations.threshold,
+    threshold: proposed ? 0 : top.authorizations.threshold,
     judgement,
     ownElsewhere: true,
   });

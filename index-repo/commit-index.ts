@@ -22,9 +22,10 @@ import {
 } from './documents.js';
 import { editTree } from './edit-tree.js';
 import { openCommit, type OpenedCommit } from './index-commit.js';
-import { MAIN } from './index-view.js';
+import { MAIN, PENDING } from './index-view.js';
 import { cosignTagName, formatCommitMessage, formatCosignMessage } from './messages.js';
 import { computeIds } from './object-ids.js';
+import { recordSignatures, refuseDoubleSignatures } from './signed-refs.js';
 import { reader, readTree } from './walk.js';
 
 /** What the commit is made of. */
@@ -37,21 +38,31 @@ export interface CommitOptions {
   readonly files: ReadonlyMap<string, Buffer | undefined>;
   readonly distribution: Distribution;
   readonly authorizations: Authorizations;
-  /** as `requiredSigners` chose them: the first commits, the others co-sign */
+  /** as `chooseSigners` chose them: the first commits, the others co-sign */
   readonly signers: readonly Signer[];
+  /** too few of them, or what it continues is pending itself: it becomes the tip of what is pending */
+  readonly pending?: boolean;
   readonly changes: readonly string[];
   readonly now: Date;
 }
 
+/** Who signs a commit, and whether they are enough. */
+export interface ChosenSigners {
+  /** each key once */
+  readonly signers: readonly Signer[];
+  /** false: other roots must sign before anybody follows it */
+  readonly complete: boolean;
+}
+
 /**
- * Those of `signers` that may sign, each key once, and enough of them for every threshold.
+ * Those of `signers` that may sign, each key once.
  * @param sets - the parent's authorizations and, when they change, the new ones
- * @throws GtpkgError SIGNER_UNKNOWN when none may, THRESHOLD_NOT_MET when too few are at hand
+ * @throws GtpkgError SIGNER_UNKNOWN when none may
  */
-export function requiredSigners(
+export function chooseSigners(
   signers: readonly Signer[],
   sets: readonly Pick<Authorizations, 'roots' | 'threshold'>[],
-): Signer[] {
+): ChosenSigners {
   const allowed = new Map<Fingerprint, Signer>();
   for (const signer of signers) {
     if (!allowed.has(signer.fingerprint) && sets.some(({ roots }) => roots.includes(signer.fingerprint)))
@@ -63,19 +74,11 @@ export function requiredSigners(
       data: { signers: signers.map(({ fingerprint }) => fingerprint) },
     });
   }
-  for (const { roots, threshold } of sets) {
-    const have = [...allowed.keys()].filter((fingerprint) => roots.includes(fingerprint));
-    if (have.length >= threshold) continue;
-    throw new GtpkgError(
-      'THRESHOLD_NOT_MET',
-      `${have.length} of the ${threshold} signatures that this index needs can be made here`,
-      {
-        hint: 'Nothing was written. Use more of its root keys.',
-        data: { needed: threshold, signers: have, roots },
-      },
-    );
-  }
-  return [...allowed.values()];
+  const complete = sets.every(
+    ({ roots, threshold }) =>
+      [...allowed.keys()].filter((fingerprint) => roots.includes(fingerprint)).length >= threshold,
+  );
+  return { signers: [...allowed.values()], complete };
 }
 
 /**
@@ -136,10 +139,19 @@ export async function commitIndex(options: CommitOptions): Promise<OpenedCommit>
       cosignTagName(oid, signer.fingerprint),
       put('tag', await cosign(openCommit({ type: 'commit', body }), signer, person(signer))),
     );
+  const pending = options.pending === true;
+  if (pending) await refuseDoubleSignatures(repository, sequence, options.signers);
   await repository.importPack(objects.values());
   await digests.add(ids);
   for (const [tag, target] of tags) await repository.writeRef(`refs/tags/${tag}`, target);
-  await repository.writeRef(MAIN, oid, parent?.oid ?? null);
+  if (pending) {
+    await repository.writeRef(
+      PENDING,
+      oid,
+      (await repository.resolveRef(PENDING)) === undefined ? null : parent?.oid,
+    );
+    await recordSignatures(repository, { sequence, commit: oid, signers: options.signers });
+  } else await repository.writeRef(MAIN, oid, parent?.oid ?? null);
   return openCommit({ type: 'commit', body });
 }
 

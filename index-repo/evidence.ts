@@ -50,7 +50,7 @@ export async function encodeEvidence(parted: Parted): Promise<Buffer> {
     other,
     ...(parent === undefined ? {} : { parent }),
     sequence,
-    pack: { inline: await packObjects(objects) },
+    pack: await packObjects(objects),
   });
 }
 
@@ -59,7 +59,7 @@ export async function readProof(
   bytes: Uint8Array,
 ): Promise<ReadonlyMap<Oid, { readonly changes: readonly string[]; readonly date: Date }>> {
   const notice = decodeNotice(bytes);
-  const objects = 'inline' in notice.pack ? await unpack(notice.pack.inline) : new Map<Oid, GitObject>();
+  const objects = await unpack(notice.pack);
   return new Map(
     [...objects]
       .filter(([, { type }]) => type === 'commit')
@@ -84,9 +84,8 @@ export interface Judge {
  */
 export async function judgeEvidence(bytes: Uint8Array, { dir, known, now }: Judge): Promise<Evidence> {
   const notice = decodeNotice(bytes);
-  if (notice.kind !== 'equivocation' || notice.other === undefined || !('inline' in notice.pack))
-    throw proves('it is no proof');
-  const objects = await unpack(notice.pack.inline);
+  if (notice.kind !== 'equivocation' || notice.other === undefined) throw proves('it is no proof');
+  const objects = await unpack(notice.pack);
   const commitOf = (oid: Oid): OpenedCommit => {
     const object = objects.get(oid);
     if (object === undefined) throw proves(`${oid} is missing`);

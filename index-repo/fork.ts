@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { GtpkgError, formatIntroduction, limits, type Introduction, type Oid } from '../model/index.js';
 import { ioError } from '../git/io.js';
-import { commitIndex, requiredSigners } from './commit-index.js';
+import { chooseSigners, commitIndex } from './commit-index.js';
 import { DigestFile } from './digest-file.js';
 import type { Distribution } from './documents.js';
 import { MAIN, headOf, openIndex, viewIndex } from './index-view.js';
@@ -46,7 +46,7 @@ export interface ForkOptions extends Omit<CreateOptions, 'suites' | 'architectur
 /**
  * Puts new roots on top of a verified upstream state. `dir` is a copy of the client's repository with `main` at that
  * state; afterwards it is the fork's own. No package is copied.
- * @throws GtpkgError INDEX_NOT_FOUND, BAD_NAME, THRESHOLD_NOT_MET, SIGNER_UNKNOWN
+ * @throws GtpkgError INDEX_NOT_FOUND, BAD_NAME, SIGNER_UNKNOWN
  */
 export async function forkIndex(dir: string, options: ForkOptions): Promise<IndexChanged> {
   checkNames([options.name]);
@@ -55,7 +55,7 @@ export async function forkIndex(dir: string, options: ForkOptions): Promise<Inde
   const { commit: parent, distribution: upstream } = view;
   const sequence = upstream.sequence + 1;
   const { authorizations, keys } = rootsOf(options, sequence);
-  const signers = requiredSigners(options.roots, [authorizations]);
+  const { signers, complete } = chooseSigners(options.roots, [authorizations]);
   const forkedFrom = formatIntroduction({ ...options.forkedFrom, peers: [], bootstrap: [] });
   const distribution: Distribution = {
     ...upstream,
@@ -83,8 +83,11 @@ export async function forkIndex(dir: string, options: ForkOptions): Promise<Inde
     distribution,
     authorizations,
     signers,
+    pending: !complete,
     changes: lines,
     now: options.now,
   });
-  return { commit: commit.oid, parent: parent.oid, sequence, changed: true, lines };
+  // nothing of the fork's own is there yet: upstream's state is not its
+  if (!complete) await repository.deleteRef(MAIN);
+  return { commit: commit.oid, parent: parent.oid, sequence, changed: true, lines, pending: !complete };
 }

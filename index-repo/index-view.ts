@@ -18,6 +18,9 @@ import { readTree, type Read } from './walk.js';
 /** The branch that holds an index. */
 export const MAIN = 'refs/heads/main';
 
+/** The newest commit that too few roots have signed yet; absent when nothing is pending. */
+export const PENDING = 'refs/heads/pending';
+
 /** One commit of an index. */
 export interface IndexView {
   readonly commit: OpenedCommit;
@@ -45,6 +48,20 @@ export async function headOf(repository: Repository): Promise<Oid> {
       data: { dir: repository.dir },
     });
   return head;
+}
+
+/** The newest published commit; where nothing is published yet, the newest pending one. @throws GtpkgError INDEX_NOT_FOUND */
+export async function newestOf(repository: Repository): Promise<Oid> {
+  return (await repository.resolveRef(MAIN)) ?? tipOf(repository);
+}
+
+/** What the next commit continues: the newest pending one, else the newest. @throws GtpkgError INDEX_NOT_FOUND when there is none yet */
+export async function tipOf(repository: Repository): Promise<Oid> {
+  const [main, pending] = [await repository.resolveRef(MAIN), await repository.resolveRef(PENDING)];
+  if (pending === undefined || main === undefined) return pending ?? headOf(repository);
+  const number = async (oid: Oid): Promise<number> => openCommit(await repository.read(oid)).message.sequence;
+  // a root that follows an index keeps what it signed until it looks again: that may be published long since
+  return (await number(pending)) > (await number(main)) ? pending : main;
 }
 
 /** @throws GtpkgError OBJECT_CORRUPT, INDEX_MALFORMED */

@@ -11,6 +11,18 @@ export {
   type IndexEntry,
   type ShardPlace,
 } from './entry.js';
+export { diffIndex, type IndexDifference } from './index-diff.js';
+export { decodeNotice, encodeNotice, noticeId, type Notice } from './notice.js';
+export { judgeNotice } from './notice-judge.js';
+export {
+  dropPending,
+  pendingCommits,
+  settlePending,
+  signPending,
+  takeCosignatures,
+  type PendingCommit,
+} from './pending.js';
+export { cosignaturesIn, encodeCosignatures, encodeProposal, takeProposal } from './proposal.js';
 export { judgeEvidence, readProof } from './evidence.js';
 export { copyIndex, forkIndex, type ForkOptions } from './fork.js';
 export { changeIndex, createIndex, KEEP_VERSIONS } from './maintain.js';
@@ -32,7 +44,16 @@ export type { EntryCounts } from './entry-changes.js';
 export { checkFresh, parseState, type TrustedState } from './state.js';
 export { TrustedIndex, type IndexHead, type IndexUpdate } from './trusted-index.js';
 export { indexLog, listEntries, showIndex, type IndexInfo, type ListedEntry, type LogEntry } from './log.js';
-export { headOf, introductionOf, openIndex, readIndexKey, viewIndex, type IndexView } from './index-view.js';
+export {
+  headOf,
+  introductionOf,
+  openIndex,
+  PENDING,
+  readIndexKey,
+  tipOf,
+  viewIndex,
+  type IndexView,
+} from './index-view.js';
 export { entriesOf } from './lookup.js';
 export {
   readIndexPolicy,

@@ -9,16 +9,18 @@ import type { Authorizations, Distribution } from './documents.js';
 import { parseShardPath } from './entry-changes.js';
 import { parseShard, type IndexEntry } from './entry.js';
 import {
-  headOf,
   introductionOf,
   isAnchor,
   keyFilesOf,
+  newestOf,
   openIndex,
+  tipOf,
   viewIndex,
   type IndexView,
 } from './index-view.js';
 import { parseKeyFile } from './key-files.js';
 import { COSIGN } from './packs.js';
+import { pendingLine } from './pending.js';
 import { commitStatement, cosignStatements, verifyStatement } from './signers.js';
 import { walkTree, type Read } from './walk.js';
 
@@ -32,6 +34,8 @@ export interface LogEntry {
   readonly validUntil: Date;
   /** a new introduction starts here: the first commit of an index or of a fork */
   readonly anchor: boolean;
+  /** too few roots have signed it yet: nobody follows it */
+  readonly pending: boolean;
   /** roots whose signatures on this commit verify */
   readonly signers: readonly Fingerprint[];
   /** what changed, one line each */
@@ -39,7 +43,7 @@ export interface LogEntry {
 }
 
 /**
- * The history from the head (or `from`) back, as far as it is held here.
+ * The history from the newest commit (or `from`) back, what is pending included, as far as it is held here.
  * @throws GtpkgError INDEX_NOT_FOUND, OBJECT_CORRUPT, INDEX_MALFORMED
  */
 export async function* indexLog(dir: string, options: { from?: Oid } = {}): AsyncGenerator<LogEntry> {
@@ -47,7 +51,8 @@ export async function* indexLog(dir: string, options: { from?: Oid } = {}): Asyn
   const read: Read = (oid) => repository.read(oid);
   const keys = new Map<Oid, PublicKey>();
   const tags = [...(await repository.listRefs(COSIGN))];
-  let oid: Oid | undefined = options.from ?? (await headOf(repository));
+  let oid: Oid | undefined = options.from ?? (await tipOf(repository));
+  const waiting = new Set((await pendingLine(repository)).commits);
   let view: IndexView | undefined = await viewIndex(read, oid);
   while (view !== undefined) {
     const { commit, distribution }: IndexView = view;
@@ -64,6 +69,7 @@ export async function* indexLog(dir: string, options: { from?: Oid } = {}): Asyn
       date: distribution.date,
       validUntil: distribution.validUntil,
       anchor: isAnchor(view),
+      pending: waiting.has(commit.oid),
       signers: await signersOf(view, await Promise.all(own.map((tag) => repository.read(tag))), accepted),
       changes: commit.message.changes,
     };
@@ -124,7 +130,7 @@ export interface IndexInfo {
 export async function showIndex(dir: string, options: { commit?: Oid } = {}): Promise<IndexInfo> {
   const repository = await openIndex(dir);
   const read: Read = (oid) => repository.read(oid);
-  const commit = options.commit ?? (await headOf(repository));
+  const commit = options.commit ?? (await newestOf(repository));
   const view = await viewIndex(read, commit);
   const { distribution, authorizations } = view;
   return {
@@ -152,7 +158,7 @@ export async function* listEntries(
 ): AsyncGenerator<ListedEntry> {
   const repository = await openIndex(dir);
   const read: Read = (oid) => repository.read(oid);
-  const view = await viewIndex(read, options.commit ?? (await headOf(repository)));
+  const view = await viewIndex(read, options.commit ?? (await newestOf(repository)));
   const suites = view.top.get('suites');
   if (suites === undefined) return;
   for (const { name: suite, oid } of parseTree(await repository.readType(suites.oid, 'tree'))) {

@@ -3,7 +3,7 @@
  */
 import { parseTree } from '../git/objects.js';
 import { parseShard, shardPath, type IndexEntry } from './entry.js';
-import { headOf, openIndex, viewIndex } from './index-view.js';
+import { openIndex, tipOf, viewIndex } from './index-view.js';
 import { findPath, type Read } from './walk.js';
 
 /**
@@ -13,7 +13,7 @@ import { findPath, type Read } from './walk.js';
 export async function entriesOf(dir: string, suite: string, name: string): Promise<IndexEntry[]> {
   const repository = await openIndex(dir);
   const read: Read = (oid) => repository.read(oid);
-  const { commit } = await viewIndex(read, await headOf(repository));
+  const { commit } = await viewIndex(read, await tipOf(repository));
   const place = await findPath(read, commit.tree, `suites/${suite}`);
   if (place === undefined) return [];
   const found: IndexEntry[] = [];

@@ -7,10 +7,10 @@
 import { GtpkgError, limits, type CoreKey, type Oid } from '../model/index.js';
 import { Repository } from '../git/repository.js';
 import type { PublicKey, Signer } from '../trust/index.js';
-import { commitIndex, requiredSigners } from './commit-index.js';
+import { chooseSigners, commitIndex } from './commit-index.js';
 import { DigestFile } from './digest-file.js';
 import { sameAuthorizations, type Distribution } from './documents.js';
-import { MAIN, headOf, keyFilesOf, openIndex, viewIndex } from './index-view.js';
+import { MAIN, PENDING, keyFilesOf, openIndex, tipOf, viewIndex } from './index-view.js';
 import { policyPath } from './policy-tree.js';
 import { editShards, type EntryChange } from './shard-edit.js';
 import { DAY, authorizationsFor, checkNames, dates, keyFiles, rootsOf, type Roots } from './terms.js';
@@ -39,6 +39,8 @@ export interface IndexChanged {
   readonly changed: boolean;
   /** one line for each change, for people */
   readonly lines: readonly string[];
+  /** true: other roots must sign before anybody follows it (pending.ts) */
+  readonly pending: boolean;
 }
 
 /** One wish of a publisher. */
@@ -69,15 +71,15 @@ export interface ChangeOptions {
 
 /**
  * Makes an index in `dir`, with one commit and no package.
- * @throws GtpkgError ALREADY_EXISTS, BAD_NAME, USAGE, THRESHOLD_NOT_MET, SIGNER_UNKNOWN
+ * @throws GtpkgError ALREADY_EXISTS, BAD_NAME, USAGE, SIGNER_UNKNOWN
  */
 export async function createIndex(dir: string, options: CreateOptions): Promise<IndexChanged> {
   const { authorizations, keys } = rootsOf(options, 1);
   checkNames([options.name, ...options.suites]);
   if (options.suites.length === 0) throw new GtpkgError('USAGE', 'An index needs a suite');
-  const signers = requiredSigners(options.roots, [authorizations]);
+  const { signers, complete } = chooseSigners(options.roots, [authorizations]);
   const repository = await Repository.init(dir);
-  if ((await repository.resolveRef(MAIN)) !== undefined)
+  if (((await repository.resolveRef(MAIN)) ?? (await repository.resolveRef(PENDING))) !== undefined)
     throw new GtpkgError('ALREADY_EXISTS', `There is an index in ${dir} already`, { data: { dir } });
   const distribution: Distribution = {
     name: options.name,
@@ -96,21 +98,23 @@ export async function createIndex(dir: string, options: CreateOptions): Promise<
     distribution,
     authorizations,
     signers,
+    pending: !complete,
     changes: lines,
     now: options.now,
   });
-  return { commit: commit.oid, parent: undefined, sequence: 1, changed: true, lines };
+  return { commit: commit.oid, parent: undefined, sequence: 1, changed: true, lines, pending: !complete };
 }
 
 /**
  * Applies changes as one signed commit. What is there already changes nothing: with no other change no commit is made.
  * @throws GtpkgError INDEX_NOT_FOUND, ALREADY_EXISTS, PACKAGE_NOT_FOUND, VERSION_NOT_FOUND, KEY_NOT_FOUND, USAGE,
- * THRESHOLD_NOT_MET, SIGNER_UNKNOWN, HOME_BUSY
+ * SIGNER_UNKNOWN, DOUBLE_SIGNATURE, HOME_BUSY
  */
 export async function changeIndex(dir: string, options: ChangeOptions): Promise<IndexChanged> {
   const repository = await openIndex(dir);
   const read: Read = (oid) => repository.read(oid);
-  const view = await viewIndex(read, await headOf(repository));
+  const waiting = (await repository.resolveRef(PENDING)) !== undefined;
+  const view = await viewIndex(read, await tipOf(repository));
   const { commit: parent, distribution: before } = view;
   const entryChanges = options.changes.filter((change) => change.kind === 'add' || change.kind === 'remove');
   for (const { suite } of entryChanges) {
@@ -165,11 +169,13 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
       sequence: before.sequence,
       changed: false,
       lines: [],
+      pending: waiting,
     };
   }
   const sets =
     authorizations === view.authorizations ? [authorizations] : [view.authorizations, authorizations];
-  const signers = requiredSigners(options.signers, sets);
+  const { signers, complete } = chooseSigners(options.signers, sets);
+  const pending = waiting || !complete;
   const architectures = [...new Set([...before.architectures, ...edits.architectures])].filter(
     (architecture) => architecture !== 'all',
   );
@@ -190,8 +196,16 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
     distribution,
     authorizations,
     signers,
+    pending,
     changes,
     now: options.now,
   });
-  return { commit: commit.oid, parent: parent.oid, sequence: distribution.sequence, changed: true, lines };
+  return {
+    commit: commit.oid,
+    parent: parent.oid,
+    sequence: distribution.sequence,
+    changed: true,
+    lines,
+    pending,
+  };
 }

@@ -1,12 +1,20 @@
 /**
  * Notices: what is to be known of an index beside its log. docs/formats/notices.md, version 1. Pure.
  *
- * A notice is a deb822 paragraph, an empty line, and for `Pack: inline` the bytes of a git pack of whole objects. It travels between peers
+ * A notice is a deb822 paragraph, an empty line, and a git pack of whole objects; what does not fit stands in static cores. It travels between peers
  * or in a file. Nothing in it is believed: whoever takes one judges what is in its pack (evidence.ts, proposal.ts).
  */
 import { createHash } from 'node:crypto';
-import { GtpkgError, Paragraph, limits, parseOid, parseParagraph, type Oid } from '../model/index.js';
-import { readPackField, type RecordPack } from './record.js';
+import {
+  GtpkgError,
+  Paragraph,
+  limits,
+  parseOid,
+  parseParagraph,
+  type CoreRef,
+  type Oid,
+} from '../model/index.js';
+import { formatCores, parseCores } from './record.js';
 
 /**
  * `proposal`: commits that too few roots have signed yet; `cosignature`: signatures on one; `moved`: commits that lead to another index
@@ -25,7 +33,10 @@ export interface Notice {
   /** the newest commit that is not in the pack and that what is in it builds upon */
   readonly parent?: Oid;
   readonly sequence: number;
-  readonly pack: RecordPack;
+  /** commits, co-signatures, the tops of trees; all else too, as far as it fits */
+  readonly pack: Buffer;
+  /** static cores that hold the rest, a pack too */
+  readonly cores?: readonly CoreRef[];
 }
 
 const FORMAT = 'gtpkg-notice 1';
@@ -38,8 +49,7 @@ export function noticeId(bytes: Uint8Array): string {
 
 /** @throws GtpkgError LIMIT_EXCEEDED when it is too large to travel */
 export function encodeNotice(notice: Notice): Buffer {
-  const { kind, commit, other, parent, sequence, pack } = notice;
-  const inline = 'inline' in pack ? pack.inline : undefined;
+  const { kind, commit, other, parent, sequence, pack, cores = [] } = notice;
   const head = Paragraph.of([
     ['Format', FORMAT],
     ['Kind', kind],
@@ -47,13 +57,9 @@ export function encodeNotice(notice: Notice): Buffer {
     ['Other-Commit', other],
     ['Parent-Commit', parent],
     ['Sequence', String(sequence)],
-    ['Pack', inline === undefined ? 'cores' : 'inline'],
-    [
-      'Cores',
-      'cores' in pack ? pack.cores.map((core) => `\n ${core.key} ${core.byteLength}`).join('') : undefined,
-    ],
+    ['Cores', cores.length === 0 ? undefined : formatCores(cores)],
   ]).toString();
-  const bytes = Buffer.concat([Buffer.from(`${head}\n`, 'utf8'), inline ?? Buffer.alloc(0)]);
+  const bytes = Buffer.concat([Buffer.from(`${head}\n`, 'utf8'), pack]);
   if (bytes.length > limits.MAX_NOTICE)
     throw new GtpkgError('LIMIT_EXCEEDED', `A notice of ${bytes.length} bytes is too large to travel`);
   return bytes;
@@ -90,6 +96,10 @@ function read(fields: Paragraph, rest: Buffer): Notice {
   if (!/^[1-9]\d{0,14}$/.test(need('Sequence'))) throw malformed('Sequence is not a number');
   const other = fields.get('Other-Commit');
   const parent = fields.get('Parent-Commit');
+  const cores = fields.get('Cores');
+  const wrong = (what: string): never => {
+    throw malformed(what);
+  };
   if ((kind === 'equivocation') !== (other !== undefined)) throw malformed('Other-Commit does not fit Kind');
   return Object.freeze({
     kind,
@@ -97,12 +107,8 @@ function read(fields: Paragraph, rest: Buffer): Notice {
     ...(other === undefined ? {} : { other: parseOid(other) }),
     ...(parent === undefined ? {} : { parent: parseOid(parent) }),
     sequence: Number(need('Sequence')),
-    pack: readPackField(fields, rest, {
-      most: limits.MAX_NOTICE,
-      fail: (what) => {
-        throw malformed(what);
-      },
-    }),
+    pack: rest,
+    ...(cores === undefined ? {} : { cores: parseCores(cores, wrong) }),
   });
 }
 

@@ -74,10 +74,7 @@ export function encodeRecord(record: IndexRecord): Buffer {
       `A pack of ${inline.length} bytes is too large to stand in an index core's block`,
     );
   }
-  const cores =
-    'cores' in record.pack
-      ? record.pack.cores.map((core) => `\n ${core.key} ${core.byteLength}`).join('')
-      : undefined;
+  const cores = 'cores' in record.pack ? formatCores(record.pack.cores) : undefined;
   const head = Paragraph.of([
     ['Format', 'gtpkg-index-record 1'],
     ['Kind', record.kind],
@@ -142,37 +139,42 @@ function readRecord(fields: Paragraph, rest: Buffer, number: number): IndexRecor
     anchor: parseOid(need('Anchor')),
     sequence: sequence ?? 0,
     snapshotDistance: snapshotDistance ?? 0,
-    pack: readPackField(fields, rest, { most: limits.MAX_INLINE_PACK, fail }),
+    pack: readPackField(fields, rest, fail),
   };
 }
 
-/** Where a pack is, as `Pack` and `Cores` say. @throws whatever `fail` throws; GtpkgError LIMIT_EXCEEDED */
-export function readPackField(
-  fields: Paragraph,
-  rest: Buffer,
-  { most, fail }: { most: number; fail: (what: string) => never },
-): RecordPack {
+function readPackField(fields: Paragraph, rest: Buffer, fail: (what: string) => never): RecordPack {
   const where = fields.get('Pack');
   if (where === 'inline') {
     if (fields.has('Cores')) fail('an inline pack beside Cores');
-    if (rest.length > most) throw new GtpkgError('LIMIT_EXCEEDED', `an inline pack of ${rest.length} bytes`);
+    if (rest.length > limits.MAX_INLINE_PACK)
+      throw new GtpkgError('LIMIT_EXCEEDED', `an inline pack of ${rest.length} bytes`);
     return { inline: rest };
   }
   if (where !== 'cores' || rest.length > 0) return fail('Pack is neither inline nor cores, or bytes follow');
-  const lines = (fields.get('Cores') ?? '')
+  return { cores: parseCores(fields.get('Cores') ?? '', fail) };
+}
+
+/** The lines of `Cores`. @throws whatever `fail` throws; GtpkgError LIMIT_EXCEEDED */
+export function parseCores(text: string, fail: (what: string) => never): CoreRef[] {
+  const lines = text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
   if (lines.length === 0 || lines.length > MAX_CORES) fail('Cores is empty or too long');
   let total = 0;
-  const cores = lines.map((line) => {
+  return lines.map((line) => {
     const [, key, bytes] = /^(\S+) ([1-9]\d{0,14})$/.exec(line) ?? fail('a line of Cores is malformed');
     total += Number(bytes);
     if (total > limits.MAX_INDEX_PACK)
       throw new GtpkgError('LIMIT_EXCEEDED', `an index pack of more than ${limits.MAX_INDEX_PACK} bytes`);
     return { key: parseCoreKey(key ?? ''), byteLength: Number(bytes) };
   });
-  return { cores };
+}
+
+/** The reverse of parseCores. */
+export function formatCores(cores: readonly CoreRef[]): string {
+  return cores.map((core) => `\n ${core.key} ${core.byteLength}`).join('');
 }
 
 function count(value: string): number | undefined {

@@ -200,6 +200,10 @@ export const TALK = {
   hello: { bytes: 64, burst: 1, every: Infinity },
   join: { bytes: 32 * MAX_PEER_TOPICS, burst: 8, every: 1_000 },
   peers: { bytes: 38 * MAX_EXCHANGED, burst: 8, every: 1_000 },
+  /** ids of 32 bytes behind a topic; all of one topic, and then one for each that is new */
+  noticesHeld: { bytes: 32 * (1 + MAX_NOTICES), burst: 32, every: 500 },
+  noticesAsk: { bytes: 32 * (1 + MAX_NOTICES), burst: 64, every: 500 },
+  notice: { bytes: 32 + MAX_NOTICE, burst: MAX_NOTICES, every: 500 },
   holdsAsk: { bytes: 16, burst: 1, every: Infinity },
   /** 4,096 cores a message; MAX_HOLDS of them at once, and then what changes */
   holds: { bytes: 1 + 6 * 4096, burst: 40, every: 500 },

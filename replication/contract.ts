@@ -218,6 +218,15 @@ export interface Depot {
   openLog(key: CoreKey, options?: { readonly offline?: boolean }): Promise<Log>;
   /** Looks for peers under the topics of these index cores, and announces there when this node serves. */
   join(keys: readonly CoreKey[]): Promise<void>;
+  /**
+   * Notices kept of an index core that was joined, once the peers that follow it have said what they hold, or after `timeout`
+   * milliseconds; 0 does not wait.
+   */
+  notices(key: CoreKey, timeout: number): Promise<Buffer[]>;
+  /** Keeps a notice of our own and tells of it. Gives the number of peers that had asked for it when somebody has, or after `timeout`. */
+  putNotice(key: CoreKey, bytes: Uint8Array, timeout: number): Promise<number>;
+  /** Forgets notices, by their ids. */
+  dropNotices(key: CoreKey, ids: readonly string[]): Promise<void>;
   /** Stores and dials; forgives an earlier refusal. */
   addPeers(peers: readonly PeerAddress[]): Promise<void>;
   removePeers(keys: readonly CoreKey[]): Promise<void>;
@@ -243,6 +252,8 @@ export interface OpenOptions {
   readonly home: string;
   /** DHT nodes; undefined is the public DHT, an empty list no DHT at all (stored and named peers only) */
   readonly bootstrap?: readonly Address[] | undefined;
+  /** decides which notices of an index core are kept and passed on; absent: none are taken */
+  readonly judge?: ((key: CoreKey, bytes: Buffer) => Promise<boolean>) | undefined;
   /** look for peers on the local network by multicast */
   readonly lan?: boolean;
   /** touch no network */

@@ -86,6 +86,27 @@ export function encodeRef(ref: CoreRef): unknown {
   return [ref.key, ref.byteLength];
 }
 
+/** Several texts of bytes as they travel: each behind its length, u32 little-endian. */
+export async function* encodeParts(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(part.byteLength);
+    yield Buffer.concat([length, part]);
+  }
+}
+
+/** The reverse of encodeParts. @throws RangeError when it is cut short */
+export function decodeParts(bytes: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 4 + bytes.readUInt32LE(at);
+    if (end > bytes.length) throw new RangeError('cut short');
+    parts.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return parts;
+}
+
 /** Holdings in one piece of JSON lines. */
 const TOGETHER = 4096;
 

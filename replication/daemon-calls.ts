@@ -3,7 +3,7 @@
  */
 import { formatPeerAddress, parseCoreKey, parsePeerAddress } from '../model/index.js';
 import type { FetchProgress } from './contract.js';
-import { encodeHoldings, encodeRef } from './daemon-arguments.js';
+import { encodeHoldings, encodeParts, encodeRef } from './daemon-arguments.js';
 import type { Answer, Call, Client } from './daemon-client.js';
 
 /** The calls, by name. `this` is the client. */
@@ -83,6 +83,19 @@ export const HANDLERS = {
   },
   async join(this: Client, { args }: Call): Promise<Answer> {
     await this.depot.join(args.keys('keys'));
+    return {};
+  },
+  async notices(this: Client, call: Call): Promise<Answer> {
+    const { args } = call;
+    const found = await this.depot.notices(parseCoreKey(args.text('key')), args.number('timeout'));
+    await this.stream(call, encodeParts(found));
+    return {};
+  },
+  async putNotice(this: Client, { args, body }: Call): Promise<Answer> {
+    return { ok: await this.depot.putNotice(parseCoreKey(args.text('key')), body, args.number('timeout')) };
+  },
+  async dropNotices(this: Client, { args }: Call): Promise<Answer> {
+    await this.depot.dropNotices(parseCoreKey(args.text('key')), args.list('ids').map(String));
     return {};
   },
   async addPeers(this: Client, { args }: Call): Promise<Answer> {

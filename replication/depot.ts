@@ -37,13 +37,14 @@ import { Holdings } from './holdings.js';
 import { LastSeen } from './last-seen.js';
 import { LocalLog } from './log-core.js';
 import { applyLogProof, readLogFile, readLogProof } from './log-exchange.js';
+import { Notices } from './notices.js';
 import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
 import { leavesOf, putPart } from './static-part.js';
 import { closeStore, isWritable, openStore } from './store.js';
 import { Statistics } from './status.js';
-import { Swarm } from './swarm.js';
+import { Swarm, topicOf } from './swarm.js';
 import { transportKeyPair } from './transport-key.js';
 
 export class LocalDepot implements Depot {
@@ -59,6 +60,7 @@ export class LocalDepot implements Depot {
   readonly #work = new Set<Promise<unknown>>();
   readonly #holdings: Holdings;
   readonly #statistics: Statistics;
+  #still: Notices | undefined;
   #network: Promise<Swarm> | undefined;
   #swarm: Swarm | undefined;
   #buckets: Buckets | undefined;
@@ -224,6 +226,45 @@ export class LocalDepot implements Depot {
     });
   }
 
+  notices(key: CoreKey, timeout: number): Promise<Buffer[]> {
+    return this.#during(async () => {
+      const notices = await this.#notices();
+      if (timeout > 0) await notices?.settled(topicOf(key), timeout);
+      return (await notices?.read(topicOf(key))) ?? [];
+    });
+  }
+
+  putNotice(key: CoreKey, bytes: Uint8Array, timeout: number): Promise<number> {
+    return this.#during(async () => {
+      const notices = await this.#notices();
+      if (notices === undefined) return 0;
+      const id = await notices.put(topicOf(key), Buffer.from(bytes));
+      const end = performance.now() + timeout;
+      while (notices.taken(topicOf(key), id) === 0 && performance.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        if (this.#stop.signal.aborted) break;
+      }
+      return notices.taken(topicOf(key), id);
+    });
+  }
+
+  dropNotices(key: CoreKey, ids: readonly string[]): Promise<void> {
+    return this.#during(async () => (await this.#notices())?.drop(topicOf(key), ids));
+  }
+
+  async #notices(): Promise<Notices | undefined> {
+    if (this.#options.judge === undefined) return undefined;
+    if (this.#options.offline !== true) return (await this.#net()).notices;
+    // without a network they are only kept, until somebody who has one tells of them
+    return (this.#still ??= new Notices({
+      home: this.#options.home,
+      judge: this.#options.judge,
+      talks: { on: () => undefined },
+      links: () => [],
+      coreOf: () => undefined,
+    }));
+  }
+
   addPeers(peers: readonly PeerAddress[]): Promise<void> {
     return this.#during(async () => {
       if (peers.length === 0) return;
@@ -298,6 +339,8 @@ export class LocalDepot implements Depot {
         store: this.#store,
         keyPair: this.#keyPair,
         book: this.#book,
+        home: this.#options.home,
+        judge: this.#options.judge,
         bootstrap,
         listen,
         server: this.#serves,

@@ -69,6 +69,8 @@ export interface ExchangeContext {
   topics(): readonly string[];
   /** called for an address that may be dialled */
   found(peer: PeerAddress): void;
+  /** a peer said which topics it follows */
+  joined(link: Link, topics: readonly string[]): void;
 }
 
 /** Tells peers of each other. */
@@ -84,6 +86,7 @@ export class Exchange {
     this.#context = context;
     context.talks.on(join, (link, topics) => {
       this.#seat(link).topics = new Set(topics);
+      context.joined(link, topics);
       this.#tell(link);
       this.changed();
     });

@@ -31,7 +31,7 @@ import type {
   WaitOptions,
 } from './contract.js';
 import { Channel } from './channel.js';
-import { decodeHoldings, encodeRef, toRef } from './daemon-arguments.js';
+import { decodeHoldings, decodeParts, encodeRef, toRef } from './daemon-arguments.js';
 import { storeFailure } from './failure.js';
 import { FrameSocket, socketPath, VERSION, type Header } from './wire.js';
 
@@ -165,6 +165,20 @@ export class RemoteDepot implements Depot {
 
   async join(keys: readonly CoreKey[]): Promise<void> {
     await this.#channel.call('join', { keys });
+  }
+
+  async notices(key: CoreKey, timeout: number): Promise<Buffer[]> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#channel.stream('notices', { key, timeout })) chunks.push(chunk);
+    return decodeParts(Buffer.concat(chunks));
+  }
+
+  async putNotice(key: CoreKey, bytes: Uint8Array, timeout: number): Promise<number> {
+    return (await this.#channel.call('putNotice', { key, timeout }, { body: bytes })).ok as number;
+  }
+
+  async dropNotices(key: CoreKey, ids: readonly string[]): Promise<void> {
+    await this.#channel.call('dropNotices', { key, ids });
   }
 
   async addPeers(peers: readonly PeerAddress[]): Promise<void> {

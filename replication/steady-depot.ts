@@ -95,6 +95,18 @@ export class SteadyDepot implements Depot {
     return this.#do((depot) => depot.join(keys));
   }
 
+  notices(key: CoreKey, timeout: number): Promise<Buffer[]> {
+    return this.#do((depot) => depot.notices(key, timeout));
+  }
+
+  putNotice(key: CoreKey, bytes: Uint8Array, timeout: number): Promise<number> {
+    return this.#do((depot) => depot.putNotice(key, bytes, timeout));
+  }
+
+  dropNotices(key: CoreKey, ids: readonly string[]): Promise<void> {
+    return this.#do((depot) => depot.dropNotices(key, ids));
+  }
+
   addPeers(peers: readonly PeerAddress[]): Promise<void> {
     return this.#do((depot) => depot.addPeers(peers));
   }

@@ -26,6 +26,7 @@ import { Limiter } from './limiter.js';
 import type { Link } from './link.js';
 import { Links } from './links.js';
 import { networks } from './networks.js';
+import { Notices, type JudgeNotice } from './notices.js';
 import { startNode, type NodeOptions } from './node.js';
 import type { PeerBook } from './peers.js';
 import { Reach } from './reach.js';
@@ -45,6 +46,10 @@ const FAREWELL = 1500;
 export interface SwarmOptions extends NodeOptions {
   readonly store: Corestore;
   readonly book: PeerBook;
+  /** where notices are kept */
+  readonly home?: string;
+  /** decides which notices are kept and passed on; absent: none are taken */
+  readonly judge?: JudgeNotice | undefined;
   /** announce topics from the start, and be remembered by others */
   readonly server: boolean;
   /** look for peers on the local network */
@@ -57,10 +62,17 @@ export interface SwarmOptions extends NodeOptions {
   readonly tcp?: boolean | undefined;
 }
 
+/** An index core's topic, as peers name it. */
+export function topicOf(key: CoreKey): string {
+  return discoveryKeyOf(decodeCoreKey(key)).toString('hex');
+}
+
 export class Swarm {
   readonly links: Links;
   /** the control channel of all connections: register kinds of messages here */
   readonly talks = new Talks((connection) => this.links.offend(connection));
+  /** what is to be known of indexes beside their logs */
+  readonly notices: Notices | undefined;
   /** called with every new connection, its control channel open */
   onlink: (link: Link) => void = () => undefined;
   readonly #options: SwarmOptions;
@@ -136,7 +148,16 @@ export class Swarm {
       links: this.links,
       topics: () => this.#topics.discoveryKeys.map((key) => key.toString('hex')),
       found: (peer) => this.dial(peer, { met: true }),
+      joined: (link, topics) => this.notices?.joined(link, topics),
     });
+    if (options.judge !== undefined && options.home !== undefined)
+      this.notices = new Notices({
+        home: options.home,
+        judge: options.judge,
+        talks: this.talks,
+        links: () => this.links,
+        coreOf: (topic) => this.topics.find((key) => topicOf(key) === topic),
+      });
     dht.on('network-change', () => {
       for (const { connection } of this.links) connection.sendKeepAlive(); // which of them are dead?
       this.#topics.refresh();

@@ -5,6 +5,7 @@ import type { PublicKey, Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import type { OwnIndex } from '../places.js';
 import { indexRepository, pushIndex } from './own-index.js';
+import type { PendingSummary } from './pending.js';
 
 /** What came of it. */
 export interface Published {
@@ -14,6 +15,8 @@ export interface Published {
   readonly changed: boolean;
   readonly dryRun: boolean;
   readonly introduction: string;
+  /** what other roots must sign before anybody sees it */
+  readonly pending: readonly PendingSummary[];
   readonly releases: readonly {
     readonly name: string;
     readonly version: string;
@@ -56,7 +59,7 @@ export async function enlist(
     now: context.now,
     allowOlder: job.allowOlder,
   });
-  await pushIndex(context, index);
+  const pending = await pushIndex(context, index);
   return {
     index: index.name,
     suite,
@@ -64,6 +67,7 @@ export async function enlist(
     changed: changed.changed,
     dryRun: false,
     introduction: formatIntroduction(index.introduction),
+    pending,
     releases: prepared.map(({ entry: { pin }, state }) => ({
       name: pin.name,
       version: pin.version,

@@ -32,7 +32,7 @@ async function canServe(depot: Depot, blocks: readonly Uint8Array[]): Promise<bo
   }
 }
 
-/** @throws GtpkgError SOURCE_NOT_FOUND, ALREADY_EXISTS, KEY_NOT_FOUND, THRESHOLD_NOT_MET, INDEX_NOT_FOUND */
+/** @throws GtpkgError SOURCE_NOT_FOUND, ALREADY_EXISTS, KEY_NOT_FOUND, INDEX_NOT_FOUND */
 export async function forkIndex(
   context: Context,
   options: {
@@ -55,7 +55,8 @@ export async function forkIndex(
   const { name, threshold, dryRun } = options;
   const roots = publicKeys.map((key) => key.fingerprint);
   const summary = { name, dryRun, suites, roots, threshold };
-  if (dryRun) return { ...summary, introduction: null, sequence: state.sequence + 1, commit: null };
+  if (dryRun)
+    return { ...summary, introduction: null, sequence: state.sequence + 1, commit: null, pending: [] };
   await context.depot();
   await meetPeers(context, [source]);
   const { directory, depot } = await placeForIndex(context, options.name);
@@ -85,7 +86,7 @@ export async function forkIndex(
   const introduction = { indexCore, roots, threshold, peers: [], bootstrap: [] };
   const suite = suites[0] ?? 'stable';
   const index = await writeIndex(context, { name, indexCore, introduction, suite });
-  await pushIndex(context, index);
+  const pending = await pushIndex(context, index);
   const { sequence, commit } = made;
-  return { ...summary, introduction: formatIntroduction(introduction), sequence, commit };
+  return { ...summary, introduction: formatIntroduction(introduction), sequence, commit, pending };
 }

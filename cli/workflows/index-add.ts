@@ -57,7 +57,8 @@ export async function addFromSource(
       size: pin.core.byteLength,
       state,
     }));
-    return { index: index.name, suite, sequence, changed: false, dryRun: true, introduction, releases };
+    const nothing = { changed: false, dryRun: true, pending: [] };
+    return { index: index.name, suite, sequence, introduction, releases, ...nothing };
   }
   const wanted = chosen.map((each) => ({ pin: each.offer.pin, source: each.source }));
   await fetchCores(context, wanted);

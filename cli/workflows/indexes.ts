@@ -14,6 +14,7 @@ import {
   pushIndex,
   rootKeys,
 } from './own-index.js';
+import type { PendingSummary } from './pending.js';
 import { parseWanted, someWords } from './versions.js';
 
 /** A new index. With `dryRun` there is none, and no introduction and no commit of it. */
@@ -26,6 +27,8 @@ export interface IndexSummary {
   readonly suites: readonly string[];
   readonly roots: readonly string[];
   readonly threshold: number;
+  /** what other roots must sign before anybody can use it */
+  readonly pending: readonly PendingSummary[];
 }
 
 /** What index remove took out. */
@@ -33,6 +36,8 @@ export interface RemovedEntries {
   readonly index: string;
   readonly sequence: number;
   readonly dryRun: boolean;
+  /** what other roots must sign before anybody sees it */
+  readonly pending: readonly PendingSummary[];
   readonly removed: readonly {
     readonly name: string;
     readonly version: string;
@@ -40,7 +45,7 @@ export interface RemovedEntries {
   }[];
 }
 
-/** Makes an index. @throws GtpkgError ALREADY_EXISTS, KEY_NOT_FOUND, THRESHOLD_NOT_MET, USAGE */
+/** Makes an index. @throws GtpkgError ALREADY_EXISTS, KEY_NOT_FOUND, USAGE */
 export async function createIndex(
   context: Context,
   options: {
@@ -59,7 +64,7 @@ export async function createIndex(
   const { signers, publicKeys } = await rootKeys(context, options.keys, options);
   const roots = publicKeys.map((key) => key.fingerprint);
   const summary = { name, dryRun, suites, roots, threshold };
-  if (dryRun) return { ...summary, introduction: null, sequence: 1, commit: null };
+  if (dryRun) return { ...summary, introduction: null, sequence: 1, commit: null, pending: [] };
   const { directory, depot } = await placeForIndex(context, options.name);
   const indexCore = await depot.createLog(options.name);
   const made = await create(join(directory, 'index.git'), {
@@ -76,9 +81,9 @@ export async function createIndex(
   const introduction = { indexCore, roots, threshold, peers: [], bootstrap: [] };
   const suite = suites[0] ?? 'stable';
   const index = await writeIndex(context, { name, indexCore, introduction, suite });
-  await pushIndex(context, index);
+  const pending = await pushIndex(context, index);
   const { sequence, commit } = made;
-  return { ...summary, introduction: formatIntroduction(introduction), sequence, commit };
+  return { ...summary, introduction: formatIntroduction(introduction), sequence, commit, pending };
 }
 
 /** Takes releases out. @throws GtpkgError PACKAGE_NOT_FOUND, VERSION_NOT_FOUND */
@@ -115,7 +120,8 @@ export async function removeFromIndex(
     );
   }
   const details = await showIndex(context, index.name);
-  if (options.dryRun) return { index: index.name, sequence: details.sequence, dryRun: true, removed };
+  if (options.dryRun)
+    return { index: index.name, sequence: details.sequence, dryRun: true, removed, pending: [] };
   const changed = await changeIndex(indexRepository(index), {
     changes: wanted.map((each) => ({
       kind: 'remove' as const,
@@ -126,6 +132,6 @@ export async function removeFromIndex(
     signers: await indexSigners(context, index, options.passphraseFile),
     now: context.now,
   });
-  await pushIndex(context, index);
-  return { index: index.name, sequence: changed.sequence, dryRun: false, removed };
+  const pending = await pushIndex(context, index);
+  return { index: index.name, sequence: changed.sequence, dryRun: false, removed, pending };
 }

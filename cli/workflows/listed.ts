@@ -75,13 +75,13 @@ export class Listings {
   }
 
   async #index(index: OwnIndex): Promise<readonly Listed[]> {
-    const { headOf, listEntries, openIndex } = await import('../../index-repo/index.js');
+    const { listEntries, openIndex, tipOf } = await import('../../index-repo/index.js');
     const directory = indexRepository(index);
-    const commit = await headOf(await openIndex(directory));
+    const commit = await tipOf(await openIndex(directory));
     const known = this.#known.get(directory);
     if (known?.commit === commit) return known.listed;
     const byName = new Map<string, Entry[]>();
-    for await (const { entry, suite } of listEntries(directory)) {
+    for await (const { entry, suite } of listEntries(directory, { commit })) {
       const same = byName.get(entry.pin.name) ?? [];
       byName.set(entry.pin.name, [...same, { entry: { pin: entry.pin, deltas: entry.deltas }, suite }]);
     }

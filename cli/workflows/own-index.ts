@@ -5,10 +5,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GtpkgError } from '../../model/index.js';
 import type { Depot } from '../../replication/index.js';
+import type { Fingerprint } from '../../model/index.js';
 import type { PublicKey, Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { checkName, findIndex, type OwnIndex } from '../places.js';
 import { signerFor } from './keys.js';
+import { spreadProposal } from './notices.js';
+import { summaryOf, type PendingSummary } from './pending.js';
 
 /** The git directory of an index kept here. */
 export function indexRepository(index: { readonly directory: string }): string {
@@ -17,7 +20,7 @@ export function indexRepository(index: { readonly directory: string }): string {
 
 /**
  * Root keys as the command line names them: private ones sign, public ones are only named.
- * @throws GtpkgError USAGE; KEY_NOT_FOUND, also when fewer than `threshold` can sign here
+ * @throws GtpkgError USAGE; KEY_NOT_FOUND, also when none of them can sign here
  */
 export async function rootKeys(
   context: Context,
@@ -40,27 +43,34 @@ export async function rootKeys(
     if (known.some((each) => each.fingerprint === fingerprint && each.secret))
       signers.push(await signerFor(context, fingerprint, passphraseFile));
   }
-  if (signers.length < threshold)
-    throw new GtpkgError(
-      'KEY_NOT_FOUND',
-      `${threshold} of the root keys must sign, and this home has the private part of ${signers.length}`,
-      { hint: 'gtpkg key import takes over a private key.', data: { threshold, signers: signers.length } },
-    );
+  if (signers.length === 0)
+    throw new GtpkgError('KEY_NOT_FOUND', 'this home has the private part of none of the root keys', {
+      hint: 'gtpkg key import takes over a private key.',
+      data: { threshold, signers: 0 },
+    });
   return { signers, publicKeys };
 }
 
-/** Signers for the next commit: as many of the index's roots as its threshold wants. @throws GtpkgError KEY_NOT_FOUND */
+/** Root keys of an index whose private part is here and that are not revoked. */
+export async function rootsHere(context: Context, roots: readonly Fingerprint[]): Promise<Fingerprint[]> {
+  const own = (await (await context.keys()).list()).filter((each) => each.secret && !each.revoked);
+  return roots.filter((root) => own.some((each) => each.fingerprint === root));
+}
+
+/**
+ * Signers for the next commit: as many of the index's roots as its threshold wants, or those that are here: other roots sign then
+ * what is pending. @throws GtpkgError KEY_NOT_FOUND
+ */
 export async function indexSigners(
   context: Context,
   index: OwnIndex,
   passphraseFile: string | undefined,
 ): Promise<Signer[]> {
-  const { showIndex: show } = await import('../../index-repo/index.js');
-  const { roots, threshold } = (await show(indexRepository(index))).authorizations;
-  const here = new Set(
-    (await (await context.keys()).list()).filter((each) => each.secret).map((each) => each.fingerprint),
-  );
-  const usable = roots.filter((root) => here.has(root)).slice(0, threshold);
+  const { openIndex, showIndex: show, tipOf } = await import('../../index-repo/index.js');
+  const directory = indexRepository(index);
+  const commit = await tipOf(await openIndex(directory));
+  const { roots, threshold } = (await show(directory, { commit })).authorizations;
+  const usable = (await rootsHere(context, roots)).slice(0, threshold);
   if (usable.length === 0) {
     throw new GtpkgError(
       'KEY_NOT_FOUND',
@@ -71,8 +81,22 @@ export async function indexSigners(
   return Promise.all(usable.map((root) => signerFor(context, root, passphraseFile)));
 }
 
-/** Puts what is signed on the index core, and lets a running seeder announce it. Safe to repeat. */
-export async function pushIndex(context: Context, index: OwnIndex): Promise<void> {
+/**
+ * Publishes what is signed by enough roots on the index core, and lets a running seeder announce it. Safe to repeat.
+ * @returns what is pending still
+ */
+export async function pushIndex(context: Context, index: OwnIndex): Promise<readonly PendingSummary[]> {
+  const { openIndex, settlePending } = await import('../../index-repo/index.js');
+  const directory = indexRepository(index);
+  const { introduction } = index;
+  const { pending } = await settlePending(directory, { introduction, now: context.now });
+  const published = (await (await openIndex(directory)).resolveRef('refs/heads/main')) !== undefined;
+  if (published) await pushPublished(context, index);
+  if (pending.length > 0) await spreadProposal(context, index);
+  return pending.map((each) => summaryOf(each));
+}
+
+async function pushPublished(context: Context, index: OwnIndex): Promise<void> {
   const { publishIndex } = await import('../../index-repo/index.js');
   const depot = await context.depot({ local: true });
   const log = await depot.openLog(index.indexCore);

@@ -220,5 +220,6 @@ async function dryPublish(
     }
   }
   const { sequence, introduction } = await showIndex(context, index.name);
-  return { index: index.name, suite, sequence, changed: false, dryRun: true, introduction, releases };
+  const nothing = { changed: false, dryRun: true, pending: [] };
+  return { index: index.name, suite, sequence, introduction, releases, ...nothing };
 }

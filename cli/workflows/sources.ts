@@ -24,7 +24,8 @@ export interface AddedSource {
   readonly update: SourceUpdate;
 }
 
-const NETWORK: readonly ErrorCode[] = ['OFFLINE', 'NO_PEER', 'TIMEOUT', 'BLOCKS_MISSING'];
+/** Failures that another day may mend; INDEX_NOT_FOUND: nothing is published yet, as its roots have to sign it first. */
+const LATER: readonly ErrorCode[] = ['OFFLINE', 'NO_PEER', 'TIMEOUT', 'BLOCKS_MISSING', 'INDEX_NOT_FOUND'];
 
 /**
  * Adds a source and fetches its index. Without a peer the source is kept for later; an index that the introduction does not
@@ -52,7 +53,7 @@ export async function addSource(
     const source = name === undefined ? await takeOwnName(context, draft, own.toLowerCase()) : draft;
     return { source: await summary(source), update: { ...update, name: source.name } };
   } catch (error) {
-    if (error instanceof GtpkgError && NETWORK.includes(error.code)) {
+    if (error instanceof GtpkgError && LATER.includes(error.code)) {
       context.report({
         kind: 'warning',
         text: `${error.message}; the source is kept, gtpkg update fetches its index`,

@@ -7,6 +7,7 @@ import { readStoredIndex, type SyncOptions } from '../../index-repo/sync.js';
 import type { Depot } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import type { Source } from '../places.js';
+import { hearNotices, spreadEvidence } from './notices.js';
 import { openQuery, queryPath } from './offers.js';
 import { indexRepository } from './own-index.js';
 import { meetPeers } from './releases.js';
@@ -109,10 +110,16 @@ async function fromPeers(context: Context, source: Source): Promise<Synced> {
         data: { source: source.name, ...facts },
       });
     }
-    return await take(context, source, {
+    const done = await take(context, source, {
       log: { length, get: (number) => log.get(number) },
       fetchCore: (ref) => coreBytes(depot, ref),
     });
+    await hearNotices(context, source);
+    return done;
+  } catch (error) {
+    if (error instanceof GtpkgError && error.code === 'INDEX_EQUIVOCATION')
+      await spreadEvidence(context, source);
+    throw error;
   } finally {
     await log.close();
   }

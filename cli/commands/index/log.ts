@@ -23,7 +23,7 @@ export default class IndexLog extends GtpkgCommand<typeof IndexLog, { name: stri
   protected render({ log }: { log: IndexLogEntry[] }): string {
     return log
       .map((entry) => {
-        const head = `${out.yellow(`${entry.sequence}`)}  ${time(entry.date)}  ${entry.commit.slice(0, 12)}${entry.anchor ? out.dim('  (anchor)') : ''}`;
+        const head = `${out.yellow(`${entry.sequence}`)}  ${time(entry.date)}  ${entry.commit.slice(0, 12)}${entry.anchor ? out.dim('  (anchor)') : ''}${entry.pending ? out.yellow('  (pending)') : ''}`;
         const signers = entry.signers.map((signer) => `    signed by ${signer}`);
         return [head, ...signers, ...entry.changes.map((line) => `    ${printable(line)}`)].join('\n');
       })

@@ -1,5 +1,6 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
+import { pendingNote } from '../../render/pending.js';
 import { count } from '../../render/table.js';
 import { removeFromIndex, type RemovedEntries } from '../../workflows/indexes.js';
 
@@ -34,8 +35,14 @@ export default class IndexRemove extends GtpkgCommand<typeof IndexRemove, Remove
     });
   }
 
-  protected render({ index, sequence, removed, dryRun }: RemovedEntries): string {
+  protected render({ index, sequence, removed, dryRun, pending }: RemovedEntries): string {
     const what = removed.map((each) => `  ${each.name} ${each.version} (${each.architecture})`).join('\n');
+    if (pending.length > 0)
+      return [
+        `Proposed to take ${count(removed.length, 'release')} out of ${index}:`,
+        what,
+        ...pendingNote(index, pending),
+      ].join('\n');
     return `${dryRun ? 'Would take' : 'Took'} ${count(removed.length, 'release')} out of ${index}${dryRun ? '' : `, now at sequence ${sequence}`}:\n${what}`;
   }
 }
