@@ -33,6 +33,7 @@ import { Reach } from './reach.js';
 import { secureStreams, type Secure } from './secure.js';
 import { askAgain, replicate, type ServedCore } from './serve-store.js';
 import { Talks } from './talk.js';
+import { discoveryKeyOf } from './store.js';
 import { TcpServer } from './tcp.js';
 import { TopicSet } from './topic-set.js';
 import type { Topic } from './topics.js';
