@@ -13,7 +13,7 @@ import { renderPlan } from '../render/plan.js';
 import { decide, describe, type Change, type ChangeRequest, type Decision } from './decide.js';
 import type { OfferedCandidate } from './offers.js';
 import { chooseWay, coresOf } from './deltas.js';
-import { coreOf, fetchCores, requireFresh, verifyReleases, type WantedRelease } from './releases.js';
+import { coreOf, fetchCores, requireFresh, verifyReleases, type ClaimedRelease } from './releases.js';
 import { rootIsThere } from './root.js';
 import { parseWanted } from './versions.js';
 
@@ -84,7 +84,7 @@ export async function changeRoot(
 }
 
 /** A release of the plan, and what it costs. */
-interface PlannedRelease extends WantedRelease {
+interface PlannedRelease extends ClaimedRelease {
   /** bytes to fetch */
   readonly missing: number;
   /** bytes that are not fetched because it comes as a delta */
@@ -101,8 +101,8 @@ async function wantedReleases(
     if (step.to === undefined) return [];
     const candidate = step.to as OfferedCandidate;
     if (!known.has(candidate.source)) throw new GtpkgError('INTERNAL', `${step.name} comes from no source`);
-    const { pin, deltas } = candidate.offer;
-    return [{ pin, deltas: options.deltas ? deltas : [], source: candidate.source }];
+    const { pin, control, deltas } = candidate.offer;
+    return [{ pin, control, deltas: options.deltas ? deltas : [], source: candidate.source }];
   });
   if (chosen.length === 0) return [];
   const cores = coresOf(chosen);
@@ -116,6 +116,7 @@ async function wantedReleases(
     const bytes = missing(way.core);
     out.push({
       pin: each.pin,
+      control: each.control,
       source: each.source,
       way,
       missing: bytes,
@@ -176,7 +177,9 @@ async function withoutDeltas(
   const what = names.length === 1 ? `The delta of ${names.join('')}` : `The deltas of ${names.join(', ')}`;
   context.report({ kind: 'note', text: `${what} cannot be used (${error.message}); fetching all of it.` });
   return wanted.map((each) =>
-    failed.includes(each) ? { pin: each.pin, source: each.source, missing: 0, saved: 0 } : each,
+    failed.includes(each)
+      ? { pin: each.pin, control: each.control, source: each.source, missing: 0, saved: 0 }
+      : each,
   );
 }
 

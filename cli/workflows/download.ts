@@ -63,7 +63,7 @@ export async function downloadPackages(
   const chosen: OfferedCandidate[] = [];
   for (const word of someWords(words, 'package'))
     chosen.push(await chooseOffered(universe, word, context.architecture));
-  const wanted = chosen.map((each) => ({ pin: each.offer.pin, source: each.source }));
+  const wanted = chosen.map(({ offer: { pin, control }, source }) => ({ pin, control, source }));
   if (!options.dryRun) {
     await fetchCores(context, wanted);
     for (const release of await verifyReleases(context, wanted)) {

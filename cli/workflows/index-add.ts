@@ -60,7 +60,7 @@ export async function addFromSource(
     const nothing = { changed: false, dryRun: true, pending: [] };
     return { index: index.name, suite, sequence, introduction, releases, ...nothing };
   }
-  const wanted = chosen.map((each) => ({ pin: each.offer.pin, source: each.source }));
+  const wanted = chosen.map(({ offer: { pin, control }, source }) => ({ pin, control, source }));
   await fetchCores(context, wanted);
   for (const release of await verifyReleases(context, wanted)) await drain(release);
   return enlist(context, {

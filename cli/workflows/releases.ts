@@ -1,7 +1,14 @@
 /**
  * From index entries to verified releases: fetch what is missing, then walk the chain for each.
  */
-import { EXIT, GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
+import {
+  EXIT,
+  GtpkgError,
+  type Control,
+  type CoreRef,
+  type ReleasePin,
+  type VerifiedRelease,
+} from '../../model/index.js';
 import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { getSource, type Source } from '../places.js';
@@ -14,6 +21,12 @@ export interface WantedRelease {
   readonly source: string;
   /** as a delta, when that is what is to be fetched; else as itself */
   readonly way?: Way;
+}
+
+/** A release to be verified. */
+export interface ClaimedRelease extends WantedRelease {
+  /** what the index says of it: what was decided upon */
+  readonly control: Control;
 }
 
 /** What is fetched for a release. */
@@ -94,7 +107,7 @@ function withNames(error: unknown, wanted: readonly WantedRelease[]): unknown {
  */
 export async function verifyReleases(
   context: Context,
-  wanted: readonly WantedRelease[],
+  wanted: readonly ClaimedRelease[],
 ): Promise<VerifiedRelease[]> {
   const { verifyDelta, verifyRelease } = await import('../../package-repo/index.js');
   const depot = await context.depot();
@@ -108,16 +121,30 @@ export async function verifyReleases(
       keys.set(id, (key = await keyOfSource(await getSource(context, source), pin.signer)));
     try {
       const chain = { source: depot.source(coreOf(each)), pin, keys: [key], now: context.now };
-      out.push(
+      const release =
         way?.basis === undefined
           ? await verifyRelease(chain)
-          : await verifyDelta({ ...chain, basis: way.basis }),
-      );
+          : await verifyDelta({ ...chain, basis: way.basis });
+      requireSame(each, release);
+      out.push(release);
     } catch (error) {
       throw refused(error, each);
     }
   }
   return out;
+}
+
+// index.md §4: an entry is the release's own paragraph. Another one would bring in, or leave out, what its maker never said.
+function requireSame({ control }: ClaimedRelease, release: VerifiedRelease): void {
+  const [claimed, said] = [control.fields, release.control.fields];
+  if (claimed.toString() === said.toString()) return;
+  const names = new Set([...claimed.entries(), ...said.entries()].map(([name]) => name));
+  const differing = [...names].filter((name) => claimed.get(name) !== said.get(name));
+  throw new GtpkgError(
+    'RELEASE_MISMATCH',
+    `the index says something else of it than its maker${differing.length === 0 ? '' : ` (${differing.join(', ')})`}`,
+    { data: { fields: differing } },
+  );
 }
 
 // What verification says of a tag or a tree, said of a package; and what to do about it.

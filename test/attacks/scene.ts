@@ -25,6 +25,7 @@ import { craft, type Crafted } from '../e2e/evil-release.js';
 import { homeState, program, rootState, unmoved } from '../e2e/scene.js';
 import { makeSigner, type TestSigner } from '../index-repo/support.js';
 import { IndexAttack, type IndexOptions } from './index-attack.js';
+import { PeerProcess, Roamer } from './peers.js';
 
 /** What the client trusts and has; see Scene.state. */
 export type State = readonly string[];
@@ -69,6 +70,7 @@ class Command extends Context {
 export class Scene {
   #count = 0;
   readonly #depots = new Map<string, Promise<Depot>>();
+  #peer: Promise<PeerProcess> | undefined;
 
   private constructor(
     readonly dir: string,
@@ -114,8 +116,19 @@ export class Scene {
   }
 
   async end(): Promise<void> {
+    await (await this.#peer)?.end();
     for (const depot of this.#depots.values()) await (await depot).close();
     await rm(this.dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** The process of a peer in bad faith, started when it is first asked for. */
+  peer(): Promise<PeerProcess> {
+    return (this.#peer ??= PeerProcess.start());
+  }
+
+  /** A client with a home of its own, and with a network. */
+  roamer(): Roamer {
+    return new Roamer(this, this.fresh('roamer'));
   }
 
   /** Forgets the sources of one attack, so that the next one's state stays small. */

@@ -37,7 +37,7 @@ const WHO = { name: 'Ada', email: 'ada@example.org', time: 1_700_000_000 };
 /** What may be replaced on the way; each gets the honest value. */
 export interface Lies {
   /** contents by path; the honest manifest follows from them */
-  readonly contents?: Record<string, string>;
+  readonly contents?: Record<string, string | Buffer>;
   /** the manifest that is written, while the trees stay those of the honest one */
   readonly manifest?: (honest: Manifest) => Manifest;
   /** the manifest from which trees and payload are made */
@@ -59,8 +59,10 @@ export interface Lies {
   readonly pinTree?: Sha256;
 }
 
+const bytesOf = (body: string | Buffer): Buffer => (typeof body === 'string' ? Buffer.from(body) : body);
+
 /** A file's line in the manifest. */
-export function entryOf(path: string, body: string): ManifestEntry {
+export function entryOf(path: string, body: string | Buffer): ManifestEntry {
   return {
     type: 'f',
     mode: 0o644,
@@ -68,7 +70,7 @@ export function entryOf(path: string, body: string): ManifestEntry {
     group: ROOT_OWNER,
     size: body.length,
     mtime: 5,
-    sha256: hashBlob(Buffer.from(body)).sha256,
+    sha256: hashBlob(bytesOf(body)).sha256,
     path: path as BytePath,
   };
 }
@@ -90,10 +92,10 @@ async function section(
 
 /** The release `sample` 1:2.0~rc1-1 for amd64 as `signer` signs it; `pack` stands for the packed git objects. */
 export async function forge(signer: Signer, lies: Lies = {}): Promise<{ image: Buffer; pin: ReleasePin }> {
-  const contents = lies.contents ?? { a: 'hello', b: 'world' };
+  const contents: Record<string, string | Buffer> = lies.contents ?? { a: 'hello', b: 'world' };
   const honest: Manifest = Object.entries(contents).map(([path, body]) => entryOf(path, body));
   const entries = lies.entries?.(honest) ?? honest;
-  const digests = (entry: ManifestEntry): BlobDigests => hashBlob(Buffer.from(contents[entry.path] ?? ''));
+  const digests = (entry: ManifestEntry): BlobDigests => hashBlob(bytesOf(contents[entry.path] ?? ''));
   const data = buildDataTree(entries, digests);
   const files: ReleaseFiles = {
     control: Buffer.from(control()),
@@ -127,7 +129,7 @@ export async function forge(signer: Signer, lies: Lies = {}): Promise<{ image: B
   ];
   const objects = lies.objects?.(made) ?? made;
   const whole = Buffer.concat(
-    entries.filter(({ type }) => type === 'f').map((entry) => Buffer.from(contents[entry.path] ?? '')),
+    entries.filter(({ type }) => type === 'f').map((entry) => bytesOf(contents[entry.path] ?? '')),
   );
   const claim = Buffer.from(data?.oid256 ?? '', 'hex');
   const pack = await concat(
