@@ -42,10 +42,16 @@ import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
 import { leavesOf, putPart } from './static-part.js';
-import { closeStore, isWritable, openStore } from './store.js';
+import { closeStore, isWritable, openStore, topicOf } from './store.js';
 import { Statistics } from './status.js';
-import { Swarm, topicOf } from './swarm.js';
+import type { Swarm } from './swarm.js';
 import { transportKeyPair } from './transport-key.js';
+
+// The DHT's and the swarm's modules are half of the stack: a command that needs no peer does not load them.
+async function loadSwarm(): Promise<typeof Swarm.start> {
+  const { Swarm: Loaded } = await import('./swarm.js');
+  return (options) => Loaded.start(options);
+}
 
 export class LocalDepot implements Depot {
   readonly remote = false;
@@ -83,7 +89,10 @@ export class LocalDepot implements Depot {
     await mkdir(options.home, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
       throw storeFailure(cause);
     });
-    const store = await openStore(options.home);
+    const opening = openStore(options.home);
+    // while the database opens, which is done by other threads
+    if (options.offline !== true) void loadSwarm().catch(() => undefined);
+    const store = await opening;
     try {
       const depot = new LocalDepot(
         options,
@@ -335,21 +344,23 @@ export class LocalDepot implements Depot {
     if (this.#stop.signal.aborted) return Promise.reject(aborted(this.#stop.signal));
     if (this.#network === undefined) {
       const { bootstrap, listen, upRate, downRate, maxConnections, tcp } = this.#options;
-      this.#network = Swarm.start({
-        store: this.#store,
-        keyPair: this.#keyPair,
-        book: this.#book,
-        home: this.#options.home,
-        judge: this.#options.judge,
-        bootstrap,
-        listen,
-        server: this.#serves,
-        lan: this.#options.lan === true,
-        upRate,
-        downRate,
-        maxConnections,
-        tcp,
-      });
+      this.#network = loadSwarm().then((start) =>
+        start({
+          store: this.#store,
+          keyPair: this.#keyPair,
+          book: this.#book,
+          home: this.#options.home,
+          judge: this.#options.judge,
+          bootstrap,
+          listen,
+          server: this.#serves,
+          lan: this.#options.lan === true,
+          upRate,
+          downRate,
+          maxConnections,
+          tcp,
+        }),
+      );
       this.#network.then(
         (swarm) => {
           this.#swarm = swarm;

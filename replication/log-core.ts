@@ -13,12 +13,13 @@ import { aborted, ownFailure, storeFailure } from './failure.js';
 import { connectTime, noPeer, silence } from './patience.js';
 import type { Swarm } from './swarm.js';
 
-const TICK = 50;
+/** How often it is looked whether answers are there, ms: often while a near peer's are due, seldom later. */
+const TICK = { first: 5, until: 1000, later: 50 } as const;
 /** Nobody has answered for this long: the DHT is asked for other peers. */
 const LOOK_AGAIN = 1500;
 /** After the first answer, how long others that are still connecting may take. */
 const GRACE = 300;
-/** News of a longer log may be on its way over connections that stand already: a round trip, and a busy machine's delay. */
+/** Who told of the log before we asked may have news of a longer one on its way: a round trip, and a busy machine's delay. */
 const NEWS = 100;
 /** How long a peer that claims a longer log may take to prove it. */
 const PROOF_TIME = 5000;
@@ -129,6 +130,8 @@ export class LocalLog implements Log {
     let answered = Infinity;
     let length = this.length;
     let grown = started;
+    // whoever opens the log from now on tells of it as it is now
+    const early = this.#core.peers.some((peer) => peer.remoteSynced);
     for (;;) {
       const now = performance.now();
       if (options.signal?.aborted) throw aborted(options.signal);
@@ -146,13 +149,13 @@ export class LocalLog implements Log {
         this.#isBehind(synced) && now - Math.max(grown, answered) < Math.min(timeout, PROOF_TIME);
       const settled =
         now - answered >= GRACE ||
-        (now - started >= news(swarm) && this.#allAnswered(swarm, synced, now - started));
+        ((!early || now - started >= news(swarm)) && this.#allAnswered(swarm, synced, now - started));
       const done = this.writable || (synced.length > 0 && settled && !proving);
       if (done || alone || now - started >= timeout) {
         const answer = { length: this.length, peers: synced.length };
         return synced.length > 0 ? answer : { ...answer, silence: silence(swarm) };
       }
-      await sleep(TICK);
+      await sleep(now - started < TICK.until ? TICK.first : TICK.later);
     }
   }
 
@@ -207,7 +210,7 @@ export class LocalLog implements Log {
         asked = now;
         swarm.ask(this.#core);
         swarm.seek();
-      }, TICK);
+      }, TICK.later);
     });
     try {
       const block = await Promise.race([wanted, watch]);

@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Corestore from 'corestore';
 import Hypercore from 'hypercore';
+import { decodeCoreKey, type CoreKey } from '../model/index.js';
 import { steerDownloads } from './downloads.js';
 import { storeFailure } from './failure.js';
 import { takeRequests } from './uploads.js';
@@ -76,4 +77,9 @@ function quietenHypercore(): void {
 /** What a core is asked for by: knowing it does not give the core away. */
 export function discoveryKeyOf(key: Uint8Array): Buffer {
   return Hypercore.discoveryKey(key);
+}
+
+/** An index core's topic, as peers name it. */
+export function topicOf(key: CoreKey): string {
+  return discoveryKeyOf(decodeCoreKey(key)).toString('hex');
 }

@@ -33,7 +33,7 @@ import { Reach } from './reach.js';
 import { secureStreams, type Secure } from './secure.js';
 import { askAgain, replicate, type ServedCore } from './serve-store.js';
 import { Talks } from './talk.js';
-import { discoveryKeyOf } from './store.js';
+import { topicOf } from './store.js';
 import { TcpServer } from './tcp.js';
 import { TopicSet } from './topic-set.js';
 import type { Topic } from './topics.js';
@@ -61,11 +61,6 @@ export interface SwarmOptions extends NodeOptions {
   readonly maxConnections?: number | undefined;
   /** false: takes no TCP connections, as behind a firewall; TCP is dialled all the same */
   readonly tcp?: boolean | undefined;
-}
-
-/** An index core's topic, as peers name it. */
-export function topicOf(key: CoreKey): string {
-  return discoveryKeyOf(decodeCoreKey(key)).toString('hex');
 }
 
 export class Swarm {
