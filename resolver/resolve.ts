@@ -73,7 +73,7 @@ function findHeldBack(chosen: readonly Candidate[], rules: Rules, search: Search
   const byName = new Map(chosen.map((candidate) => [candidate.name, candidate]));
   const wanted =
     rules.problem.request.kind === 'upgrade'
-      ? rules.upgrades().map(({ candidate }) => candidate.name)
+      ? rules.wanted().map(({ candidate }) => candidate.name)
       : [...rules.wishes.keys()];
   const heldBack: HeldBack[] = [];
   for (const name of wanted.sort()) {

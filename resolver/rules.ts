@@ -149,8 +149,16 @@ export class Rules {
     return undefined;
   }
 
-  /** Installed packages that the request wants newer, those that the user installed first. */
+  /**
+   * Installed packages that the request wants newer and that could be, those that the user installed first. One that no
+   * source has newer is not among them: that it stays must not keep others from being upgraded.
+   */
   upgrades(): Installed[] {
+    return this.wanted().filter(({ candidate }) => this.usable(candidate.name)[0] !== candidate);
+  }
+
+  /** Installed packages that the request wants newer, could they be, those that the user installed first. */
+  wanted(): Installed[] {
     return this.pool
       .allInstalled()
       .filter((installed) => this.#wanted(installed.candidate.name))

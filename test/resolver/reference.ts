@@ -112,9 +112,12 @@ export function badness(set: readonly Candidate[], { releases, installed, reques
     const versions = [...new Set(all.map((c) => c.version))].sort((a, b) => compareVersions(b, a));
     return now === undefined ? versions.length : versions.indexOf(now.version);
   };
+  const newer = ({ candidate: { name, version } }: Installed): boolean =>
+    releases.some((c) => c.name === name && compareVersions(c.version, version) > 0);
   const upgraded =
     request.kind === 'upgrade'
       ? [...byName]
+          .filter(newer)
           .filter(({ candidate }) => request.names === undefined || request.names.includes(candidate.name))
           .sort((a, b) => Number(b.manual) - Number(a.manual))
           .map(({ candidate }) => candidate.name)
