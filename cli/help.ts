@@ -10,8 +10,11 @@ export const GROUPS: readonly (readonly [string, readonly string[]])[] = [
     'USE PACKAGES',
     ['source', 'update', 'search', 'show', 'install', 'upgrade', 'remove', 'autoremove', 'download'],
   ],
-  ['ASK WHY', ['resolve']],
-  ['LOOK AFTER A ROOT', ['list', 'files', 'owns', 'hold', 'unhold', 'mark', 'verify', 'history', 'recover']],
+  ['ASK WHY', ['why', 'why-not', 'depends', 'rdepends', 'policy', 'resolve']],
+  [
+    'LOOK AFTER A ROOT',
+    ['list', 'files', 'owns', 'hold', 'unhold', 'pin', 'mark', 'verify', 'history', 'recover'],
+  ],
   ['PUBLISH', ['key', 'package', 'index', 'publish', 'clone']],
   ['SHARE', ['seed', 'status', 'peer', 'dht', 'bundle', 'demo']],
 ];

@@ -78,7 +78,8 @@ export async function parseWords(definition: Definition, argv: readonly string[]
       given.set(name, true);
       continue;
     }
-    if (value === undefined || (token.inlineValue !== true && /^-./.test(value)))
+    const negative = flag.integer === true && /^-\d+$/.test(value ?? '');
+    if (value === undefined || (token.inlineValue !== true && /^-./.test(value) && !negative))
       throw usage(`${rawName} needs a value`);
     if (value === '') throw usage(`the value of ${rawName} is empty`);
     const parsed = valueOf(name, flag, value);

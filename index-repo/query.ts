@@ -204,6 +204,17 @@ export class QueryFile {
     return found;
   }
 
+  /** Entries in whose text `text` (ASCII) stands somewhere: those that may name a package, to be looked at closely. */
+  *mentioning(text: string): Generator<QueryEntry> {
+    const all = this.#whole('entries');
+    let entry = 0;
+    for (let at = all.indexOf(text, 0, 'latin1'); at >= 0;) {
+      while ((this.#entryOffsets[entry + 1] ?? all.length) <= at) entry++;
+      yield* this.#entries(entry, entry + 1);
+      at = all.indexOf(text, this.#entryOffsets[entry + 1] ?? all.length, 'latin1');
+    }
+  }
+
   /** @internal For compile-query.ts: a name with all that is stored of it, to be copied into a newer file. */
   stored(index: number): {
     name: string;

@@ -42,6 +42,9 @@ export const MAX_RELATIONS = 20_000;
 export const MAX_PACKAGES_TEXT = 500 * MiB;
 /** Architectures, and architectures after colons, in one compiled list of packages: Debian has two dozen. */
 export const MAX_CATALOG_ARCHITECTURES = 1000;
+/** Pins in the preferences, and their file: each is held against every release that is looked at. */
+export const MAX_PINS = 1000;
+export const MAX_PREFERENCES = 1 * MiB;
 /** Dead ends that the resolver may run into before it gives up: Debian's worst requests need a few hundred. */
 export const MAX_SOLVER_CONFLICTS = 200_000;
 /** A maintainer script. */

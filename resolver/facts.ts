@@ -16,7 +16,9 @@ import type { Fact, Origin } from './search.js';
 export interface Blocked {
   readonly name: string;
   readonly version: string;
-  readonly why: Exclusion;
+  /** `source`: it is another source's, and no pin opens that */
+  readonly why: Exclusion | 'source';
+  readonly source: string;
 }
 
 /** One part of a proof; `versions` are those of the package that the proof has to look at. */
@@ -96,7 +98,9 @@ function reasonOf(origin: Origin, rules: Rules): Reason {
     case 'depends': {
       const { candidate, field, clause } = origin;
       const all = clause.flatMap((relation) => rules.pool.matching(relation));
-      const on = all.filter((option) => rules.exclusion(option) === undefined).map(({ name }) => name);
+      const on = all
+        .filter((option) => rules.exclusion(option) === undefined && !rules.closed(candidate, option))
+        .map(({ name }) => name);
       return {
         kind: 'depends',
         name: candidate.name,
@@ -105,7 +109,7 @@ function reasonOf(origin: Origin, rules: Rules): Reason {
         relation: formatClause(clause),
         clause,
         on: [...new Set(on)],
-        blocked: blockedOf(all, rules),
+        blocked: blockedOf(all, rules, candidate),
       };
     }
     case 'excludes': {
@@ -128,10 +132,12 @@ function reasonOf(origin: Origin, rules: Rules): Reason {
   }
 }
 
-function blockedOf(candidates: readonly Candidate[], rules: Rules): readonly Blocked[] {
+function blockedOf(candidates: readonly Candidate[], rules: Rules, owner?: Candidate): readonly Blocked[] {
   return [...new Set(candidates)].flatMap((candidate) => {
-    const why = rules.exclusion(candidate);
-    return why === undefined ? [] : [{ name: candidate.name, version: candidate.version, why }];
+    const closed = owner !== undefined && rules.closed(owner, candidate);
+    const why = rules.exclusion(candidate) ?? (closed ? 'source' : undefined);
+    const { name, version, source } = candidate;
+    return why === undefined ? [] : [{ name, version, why, source }];
   });
 }
 
@@ -151,14 +157,14 @@ function merge(a: Reason, b: Reason): Reason {
   return a;
 }
 
-/** Why nothing satisfies a clause, as the rest of a sentence after "but". */
-export function whyNothing(clause: Clause, rules: Rules): string {
+/** Why nothing satisfies a dependency, as the rest of a sentence after "but". */
+export function whyNothing(reason: Reason & { readonly kind: 'depends' }, rules: Rules): string {
+  const { clause, blocked } = reason;
   const parts = new Set<string>();
   for (const relation of clause) {
-    const matching = rules.pool.matching(relation);
-    const blocked = blockedOf(matching, rules);
-    if (matching.length === 0) parts.add(whyAbsent(relation, rules));
-    else for (const one of blocked) parts.add(whyBlocked(one, rules));
+    const names = new Set(rules.pool.matching(relation).map(({ name }) => name));
+    if (names.size === 0) parts.add(whyAbsent(relation, rules));
+    for (const one of blocked) if (names.has(one.name)) parts.add(whyBlocked(one, rules));
   }
   if (parts.size > 3)
     return `none of the ${clause.length > 1 ? `${clause.length} alternatives` : 'candidates'} can be had`;
@@ -166,7 +172,7 @@ export function whyNothing(clause: Clause, rules: Rules): string {
 }
 
 /** Why one release is out of the question, as the rest of a sentence. */
-export function whyBlocked({ name, version, why }: Blocked, rules: Rules): string {
+export function whyBlocked({ name, version, why, source }: Blocked, rules: Rules): string {
   const present = rules.pool.installed(name)?.candidate.version ?? '';
   switch (why) {
     case 'removed':
@@ -183,6 +189,8 @@ export function whyBlocked({ name, version, why }: Blocked, rules: Rules): strin
       return `${name} was not to change from ${present}`;
     case 'pinned':
       return `${name} ${version} is pinned away`;
+    case 'source':
+      return `${name} ${version} is of another source, ${source}`;
   }
 }
 

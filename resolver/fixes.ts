@@ -3,7 +3,7 @@
  */
 import { formatRelation } from '../model/index.js';
 import type { Blocked, Reason } from './facts.js';
-import type { Installed, Problem, Target } from './problem.js';
+import type { Installed, Policy, Problem, Target } from './problem.js';
 import { label, type Rules } from './rules.js';
 
 /** One way out. */
@@ -29,7 +29,7 @@ export function findFixes(reasons: readonly Reason[], rules: Rules, attempt: Att
   const fixes: Fix[] = [];
   let attempts = 0;
   const tried: Attempt = (problem) => (++attempts > MAX_ATTEMPTS ? [] : attempt(problem));
-  for (const way of [unhold, takeAlso, goDown, remove, loosen, leaveOut]) {
+  for (const way of [unhold, open, takeAlso, goDown, remove, loosen, leaveOut]) {
     for (const fix of way(reasons, rules.problem, tried)) {
       if (fixes.length < MAX_FIXES && !fixes.some(({ text }) => text === fix.text)) fixes.push(fix);
     }
@@ -67,6 +67,23 @@ const unhold: Way = (reasons, problem, attempt) => {
     if (attempt(lift(some)) === undefined) return [command(`gtpkg unhold ${some.join(' ')}`)];
   }
   return [];
+};
+
+// What another source has, where nothing else will do: pins that say it may be taken from there, one after the other.
+const open: Way = (reasons, problem, attempt) => {
+  const { policy } = problem;
+  if (policy?.allows === undefined) return [];
+  const opened = new Map<string, { readonly name: string; readonly source: string }>();
+  let against: readonly Reason[] | undefined = reasons;
+  while (against !== undefined) {
+    const [one] = blockedBy(against, 'source').filter(({ name, source }) => !opened.has(`${name}@${source}`));
+    if (one === undefined) return [];
+    opened.set(`${one.name}@${one.source}`, one);
+    const allows: Policy['allows'] = (owner, candidate) =>
+      opened.has(`${candidate.name}@${candidate.source}`) || policy.allows?.(owner, candidate) === true;
+    against = attempt({ ...problem, policy: { priority: (each) => policy.priority(each), allows } });
+  }
+  return [command(`gtpkg pin ${unique([...opened.keys()]).join(' ')}`)];
 };
 
 // A removal that a manual package stands against: name that one too, until nothing does.

@@ -5,8 +5,10 @@ export { findUninstallable, type Uninstallable } from './check.js';
 export type { Explanation } from './explain.js';
 export type { Blocked, Reason } from './facts.js';
 export type { Fix } from './fixes.js';
+export { satisfies } from './match.js';
 export type { NeedField, NeedLink } from './needed.js';
 export type { ChangeStep, HeldBack, InstallStep, Plan, RemoveStep, Step, UnmetDependency } from './plan.js';
+export { DEFAULT_PRIORITY, isGeneral, matches, opensToAll, rankOf, type Pin, type Ranked } from './pins.js';
 export type {
   AutoremoveRequest,
   Installed,

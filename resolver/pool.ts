@@ -14,9 +14,9 @@ import {
   type Relation,
 } from '../model/index.js';
 import { fits, foreign, versionFits } from './match.js';
+import { DEFAULT_PRIORITY } from './pins.js';
 import type { Installed, Problem } from './problem.js';
 
-const DEFAULT_PRIORITY = 500;
 const INSTALLED_PRIORITY = 100;
 
 const sameRelease = (a: Candidate, b: Candidate): boolean =>

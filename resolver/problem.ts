@@ -74,6 +74,11 @@ export type Request = InstallRequest | UpgradeRequest | RemoveRequest | Autoremo
  */
 export interface Policy {
   priority(candidate: Candidate): number;
+  /**
+   * Whether what `owner` needs may be taken from `candidate`; absent: always. What is installed, comes from a file or
+   * is asked for by name is not asked about.
+   */
+  allows?(owner: Candidate, candidate: Candidate): boolean;
 }
 
 /** The question. */

@@ -116,6 +116,21 @@ export class Rules {
     return undefined;
   }
 
+  /** Whether `owner` may not take what it needs from here, because that is another source's. */
+  closed(owner: Candidate, candidate: Candidate): boolean {
+    const { policy } = this.problem;
+    return (
+      policy?.allows?.(owner, candidate) === false &&
+      this.pool.installed(candidate.name)?.candidate !== candidate &&
+      !this.wishes.has(candidate.name)
+    );
+  }
+
+  /** Whether anything can be closed. */
+  get guarded(): boolean {
+    return this.problem.policy?.allows !== undefined;
+  }
+
   /** Releases of a name that the search may choose, best first. */
   usable(name: string): readonly Candidate[] {
     return this.pool.named(name).filter((candidate) => this.exclusion(candidate) === undefined);

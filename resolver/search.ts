@@ -187,7 +187,7 @@ export class Search implements Theory {
     if (candidate === undefined || clauses.length === 0) return;
     const tolerated = this.#tolerated(candidate);
     for (const clause of clauses) {
-      const options = this.#options(clause);
+      const options = this.#optionsFor(candidate, clause);
       if (options.includes(variable)) continue;
       if (tolerated && !this.#before.satisfied(clause)) continue;
       this.#sat.imply(variable, options, { kind: 'depends', candidate, field, clause });
@@ -221,6 +221,15 @@ export class Search implements Theory {
       if (this.#rules.exclusion(candidate) === undefined) found.push(this.#variable(candidate));
     this.#byRelation.set(relation, found);
     return found;
+  }
+
+  #optionsFor(owner: Candidate, clause: Clause): readonly number[] {
+    const all = this.#options(clause);
+    if (!this.#rules.guarded) return all;
+    return all.filter((variable) => {
+      const candidate = this.#candidates[variable];
+      return candidate === undefined || !this.#rules.closed(owner, candidate);
+    });
   }
 
   #options(clause: Clause): readonly number[] {
@@ -290,7 +299,7 @@ export class Search implements Theory {
         ? []
         : candidate.relations.recommends
             .filter((clause) => !had.has(formatClause(clause)))
-            .map((clause) => this.#options(clause));
+            .map((clause) => this.#optionsFor(candidate, clause));
     this.#wanted.set(variable, list);
     return list;
   }

@@ -98,7 +98,7 @@ function chainStatement(chain: readonly Depends[], rules: Rules): string {
   });
   const last = told.at(-1);
   if (last === undefined) return text;
-  if (last.on.length === 0) return `${text}, but ${whyNothing(last.clause, rules)}`;
+  if (last.on.length === 0) return `${text}, but ${whyNothing(last, rules)}`;
   const only = last.on.filter((name) => !isPlain(last.clause, name));
   if (only.length > 0 && last.clause.length === 1)
     text += `, for which there ${only.length > 1 ? 'are' : 'is'} ${list(last.on)}`;

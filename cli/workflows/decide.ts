@@ -7,6 +7,8 @@ import type { InstalledPackage } from '../../installer/status.js';
 import type { Explanation, Plan, Request, Target } from '../../resolver/index.js';
 import type { Context } from '../context.js';
 import { OfferedUniverse, openSources, type OpenSource } from './offers.js';
+import { readPins } from './pins.js';
+import { policyOf } from './policy.js';
 import { notFound, notInstalled, offeredHint, parseWanted, someWords } from './versions.js';
 
 /** What the user asked for. */
@@ -96,6 +98,7 @@ export async function decide(
   const universe = new OfferedUniverse(sources);
   const resolution = resolve({
     universe,
+    policy: policyOf(await readPins(context), universe),
     installed: status
       .filter((each) => each.state === 'installed')
       .map((each) => ({
@@ -110,8 +113,8 @@ export async function decide(
   return { plan: resolution.plan, status, sources };
 }
 
-// The offered entry of what is installed where there is one, so that the resolver sees one candidate and not two.
-function installedCandidate(each: InstalledPackage, universe: OfferedUniverse): Candidate {
+/** The offered entry of what is installed where there is one, so that the resolver sees one candidate and not two. */
+export function installedCandidate(each: InstalledPackage, universe: OfferedUniverse): Candidate {
   const same = universe
     .versions(each.name)
     .find(
