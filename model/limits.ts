@@ -51,6 +51,13 @@ export const MAX_SOLVER_CONFLICTS = 200_000;
 export const MAX_SCRIPT = 16 * MiB;
 /** An armoured OpenPGP signature over one object. */
 export const MAX_SIGNATURE = 64 * KiB;
+/** A clear-signed text: Debian's InRelease of everything is 150 KiB. */
+export const MAX_CLEAR_SIGNED = 16 * MiB;
+/** Signatures of one clear-signed text: each costs a verification; Debian has three. */
+export const MAX_CLEAR_SIGNATURES = 16;
+/** Keys in one file: all of Debian's developers are ~60 MiB with others' signatures; its archive's keys are 60 KiB. */
+export const MAX_KEYRING = 16 * MiB;
+export const MAX_KEYRING_PACKETS = 100_000;
 /** An armoured public key: with many certifications keys grow, 10,000 signatures are an attack. */
 export const MAX_PUBLIC_KEY = 1 * MiB;
 /** Packets in one key, and signatures that claim to be its own: each of these costs a verification. */

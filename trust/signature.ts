@@ -9,6 +9,7 @@ import { ALGORITHM, byteAt, readMpi, uint } from './packets.js';
 /** Signature types, RFC 9580 §5.2.1. */
 export const TYPE = {
   binary: 0x00,
+  text: 0x01,
   certGeneric: 0x10,
   certPositive: 0x13,
   subkeyBinding: 0x18,

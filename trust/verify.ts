@@ -11,7 +11,7 @@ import { isStrongHash } from './algorithms.js';
 import type { SigningKey } from './describe.js';
 import type { PublicKey } from './keys.js';
 import { isSignedNatively } from './native.js';
-import { readPackets, TAG } from './packets.js';
+import { readPackets, TAG, type Packet } from './packets.js';
 import { readSignatureFields, TYPE, type SignatureFields } from './signature.js';
 
 /** What is to be checked, against which keys, at what time. */
@@ -45,37 +45,51 @@ function refuse(code: ErrorCode, message: string, data: Record<string, unknown> 
   return new GtpkgError(code, message, { data });
 }
 
-/** Reads the one signature packet. @throws GtpkgError SIGNATURE_MALFORMED */
-function readDetached(text: string): { body: Buffer; fields: SignatureFields } {
-  const bad = (what: string, cause?: unknown): GtpkgError =>
-    new GtpkgError('SIGNATURE_MALFORMED', `not a detached signature as it must be: ${what}`, { cause });
-  if (text.length > limits.MAX_SIGNATURE) throw bad(`larger than ${limits.MAX_SIGNATURE} bytes`);
-  let body: Buffer;
+const malformed = (what: string, cause?: unknown): GtpkgError =>
+  new GtpkgError('SIGNATURE_MALFORMED', `not a signature as it must be: ${what}`, { cause });
+
+/** The packets of an armoured block, as many as `max`. @throws GtpkgError SIGNATURE_MALFORMED */
+export function signaturePackets(text: string, max: number): readonly Packet[] {
+  if (text.length > limits.MAX_SIGNATURE) throw malformed(`larger than ${limits.MAX_SIGNATURE} bytes`);
+  try {
+    const packets = readPackets(dearmorSignature(text), max);
+    if (packets.length === 0 || packets.some(({ tag }) => tag !== TAG.signature))
+      throw new Error('something else than signature packets');
+    return packets;
+  } catch (cause) {
+    throw malformed((cause as Error).message, cause);
+  }
+}
+
+/** Reads one signature packet of type `type`. @throws GtpkgError SIGNATURE_MALFORMED */
+function readSignature({ body }: Packet, type: number): SignatureFields {
   let fields: SignatureFields;
   try {
-    const packets = readPackets(dearmorSignature(text), 2);
-    const [packet] = packets;
-    if (packets.length !== 1 || packet?.tag !== TAG.signature)
-      throw new Error('not exactly one signature packet');
-    body = packet.body;
     fields = readSignatureFields(body);
   } catch (cause) {
-    throw bad((cause as Error).message, cause);
+    throw malformed((cause as Error).message, cause);
   }
-  if (fields.type !== TYPE.binary) throw bad(`signature type ${fields.type}, binary (0) is expected`);
-  if (fields.unknownCritical !== undefined) throw bad(`an unknown critical ${fields.unknownCritical}`);
+  if (fields.type !== type) throw malformed(`signature type ${fields.type}, ${type} is expected`);
+  if (fields.unknownCritical !== undefined) throw malformed(`an unknown critical ${fields.unknownCritical}`);
   if (fields.embedded !== undefined || !fields.tight)
-    throw bad('parts that a signature over data does not have');
+    throw malformed('parts that a signature over data does not have');
   const { issuerId, issuerFingerprint } = fields;
-  if (issuerId === undefined && issuerFingerprint === undefined) throw bad('it does not say who made it');
+  if (issuerId === undefined && issuerFingerprint === undefined)
+    throw malformed('it does not say who made it');
   if (issuerId !== undefined && issuerFingerprint !== undefined && !issuerFingerprint.endsWith(issuerId)) {
-    throw bad('it names two issuers');
+    throw malformed('it names two issuers');
   }
-  return { body, fields };
+  return fields;
 }
 
 function claims({ issuerFingerprint, issuerId }: SignatureFields, key: SigningKey): boolean {
   return issuerFingerprint === undefined ? issuerId === key.keyId : issuerFingerprint === key.fingerprint;
+}
+
+/** What a signature packet is judged on: as VerifyOptions, and the type that it must have. */
+export interface PacketOptions extends Omit<VerifyOptions, 'signature'> {
+  readonly packet: Packet;
+  readonly type: number;
 }
 
 /**
@@ -84,7 +98,15 @@ function claims({ issuerFingerprint, issuerId }: SignatureFields, key: SigningKe
  *   SIGNER_EXPIRED; `data.issuer` names the key that the signature claims, where it could be read
  */
 export async function verifyDetached(options: VerifyOptions): Promise<VerifiedSignature> {
-  const { body, fields } = readDetached(options.signature);
+  const [packet, second] = signaturePackets(options.signature, 2);
+  if (packet === undefined || second !== undefined) throw malformed('not exactly one signature packet');
+  return verifyPacket({ ...options, packet, type: TYPE.binary });
+}
+
+/** Checks one signature packet. @throws GtpkgError as verifyDetached */
+export function verifyPacket(options: PacketOptions): VerifiedSignature {
+  const { body } = options.packet;
+  const fields = readSignature(options.packet, options.type);
   const issuer = fields.issuerFingerprint ?? fields.issuerId ?? '';
   if (!isStrongHash(fields.hash)) {
     throw refuse(
