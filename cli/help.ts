@@ -8,7 +8,7 @@ import { unknownCommand } from './not-found.js';
 export const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   [
     'USE PACKAGES',
-    ['source', 'update', 'search', 'show', 'install', 'upgrade', 'remove', 'autoremove', 'download'],
+    ['source', 'update', 'search', 'show', 'install', 'upgrade', 'remove', 'autoremove', 'download', 'trust'],
   ],
   ['ASK WHY', ['why', 'why-not', 'depends', 'rdepends', 'policy', 'resolve']],
   [

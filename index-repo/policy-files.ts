@@ -93,7 +93,7 @@ export async function readIndexPolicy(repository: Repository, commit: Oid, now: 
           expires: fingerprint === undefined ? undefined : keys.get(fingerprint)?.expires,
         });
       } catch (error) {
-        if (!(error instanceof GtpkgError) || error.code === 'INTERNAL') throw error;
+        if (!(error instanceof GtpkgError)) throw error;
         refused.push({ where, why: error.message });
       }
     }

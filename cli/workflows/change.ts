@@ -61,6 +61,7 @@ export async function changeRoot(
     if (plan.steps.length > 0) context.say(renderPlan(change, err));
     if (!(await agreed(context, request, plan))) return change;
     const result = await carryOut(context, wanted, async (releases) => {
+      decision.judge?.confirm(confirmed(plan, releases));
       const { runTransaction } = await import('../../installer/transaction.js');
       return runTransaction(root, {
         steps: [
@@ -81,6 +82,17 @@ export async function changeRoot(
   } finally {
     root.close();
   }
+}
+
+function confirmed(
+  plan: Plan,
+  releases: ReadonlyMap<ReleasePin, VerifiedRelease>,
+): { candidate: OfferedCandidate; release: VerifiedRelease }[] {
+  return plan.steps.flatMap((step) => {
+    const candidate = step.to as OfferedCandidate | undefined;
+    const release = candidate === undefined ? undefined : releases.get(candidate.offer.pin);
+    return candidate === undefined || release === undefined ? [] : [{ candidate, release }];
+  });
 }
 
 /** A release of the plan, and what it costs. */

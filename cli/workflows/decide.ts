@@ -7,8 +7,10 @@ import type { InstalledPackage } from '../../installer/status.js';
 import type { Explanation, Plan, Request, Target } from '../../resolver/index.js';
 import type { Context } from '../context.js';
 import { OfferedUniverse, openSources, type OpenSource } from './offers.js';
+import { fitting, keptFromUpgrade, refused, type KeptBack } from './kept-back.js';
 import { readPins } from './pins.js';
 import { policyOf } from './policy.js';
+import { Judge } from './trust-judge.js';
 import { notFound, notInstalled, offeredHint, parseWanted, someWords } from './versions.js';
 
 /** What the user asked for. */
@@ -78,11 +80,14 @@ export interface Decision {
   readonly plan: Plan;
   readonly status: readonly InstalledPackage[];
   readonly sources: readonly OpenSource[];
+  /** absent where there is no policy to judge by */
+  readonly judge?: Judge | undefined;
 }
 
 /**
  * @param given - what is installed and what is offered; of the root and of all sources when absent
- * @throws GtpkgError NO_SOLUTION, PACKAGE_NOT_FOUND, VERSION_NOT_FOUND, NOT_INSTALLED, USAGE
+ * @throws GtpkgError NO_SOLUTION, PACKAGE_NOT_FOUND, VERSION_NOT_FOUND, NOT_INSTALLED, USAGE, POLICY_REFUSED,
+ * POLICY_MALFORMED
  */
 export async function decide(
   context: Context,
@@ -95,7 +100,8 @@ export async function decide(
   ]);
   const status = given?.status ?? [...readStatus(context.settings.root).values()];
   const sources = given?.sources ?? (await openSources(context));
-  const universe = new OfferedUniverse(sources);
+  const judge = (await Judge.open(context, { sources, status }))?.for(request);
+  const universe = new OfferedUniverse(sources, judge?.accepts);
   const resolution = resolve({
     universe,
     policy: policyOf(await readPins(context), universe),
@@ -106,11 +112,11 @@ export async function decide(
         manual: !each.auto,
         held: each.held,
       })),
-    request: await resolverRequest(context, request, universe, status),
+    request: await resolverRequest(context, request, { universe, status, judge }),
     architecture: context.architecture,
   });
-  if (resolution.kind === 'conflict') throw noSolution(resolution.explanation);
-  return { plan: resolution.plan, status, sources };
+  if (resolution.kind === 'conflict') throw noSolution(resolution.explanation, judge?.keptBack ?? []);
+  return { plan: resolution.plan, status, sources, judge };
 }
 
 /** The offered entry of what is installed where there is one, so that the resolver sees one candidate and not two. */
@@ -139,8 +145,7 @@ export function installedCandidate(each: InstalledPackage, universe: OfferedUniv
 async function resolverRequest(
   context: Context,
   request: ChangeRequest,
-  universe: OfferedUniverse,
-  status: readonly InstalledPackage[],
+  { universe, status, judge }: Pick<Decision, 'status' | 'judge'> & { readonly universe: OfferedUniverse },
 ): Promise<Request> {
   if (request.kind === 'autoremove') return { kind: 'autoremove', purge: request.purge };
   const installed = new Set(status.filter((each) => each.state === 'installed').map((each) => each.name));
@@ -179,15 +184,12 @@ async function resolverRequest(
     const wanted = parseWanted(word);
     universe.checkSource(wanted.source);
     const offered = universe.versions(wanted.name);
+    const fits = fitting(wanted);
+    const kept = judge?.keptBack.filter((each) => each.name === wanted.name && fits(each)) ?? [];
+    if (kept.length > 0 && !offered.some(fits)) throw refused(kept);
     if (offered.length === 0 && universe.providers(wanted.name).length === 0)
       throw await notFound(wanted.name, universe.names(), 'in any source');
-    const fitting = offered.filter(
-      (each) =>
-        (wanted.version === undefined || each.version === wanted.version) &&
-        (wanted.suite === undefined || each.suite === wanted.suite) &&
-        (wanted.source === undefined || each.source === wanted.source),
-    );
-    if (fitting.length === 0 && (offered.length > 0 || wanted.version !== undefined)) {
+    if (!offered.some(fits) && (offered.length > 0 || wanted.version !== undefined)) {
       throw new GtpkgError('VERSION_NOT_FOUND', `${wanted.name} is not offered as ${word}`, {
         hint: offeredHint(offered),
         data: { name: wanted.name },
@@ -198,22 +200,29 @@ async function resolverRequest(
   return { kind: 'install', targets, recommends: request.recommends, dependencies: request.dependencies };
 }
 
-/** A proven no, as a failure. */
-export function noSolution(explanation: Explanation): GtpkgError {
+/**
+ * A proven no, as a failure.
+ * @param kept - what the policy does not let be used
+ */
+export function noSolution(explanation: Explanation, kept: readonly KeptBack[] = []): GtpkgError {
   const fixed = explanation.fixes.length > 0;
   const sentences = fixed ? explanation.sentences.slice(0, -1) : explanation.sentences;
+  const [first] = kept;
   return new GtpkgError('NO_SOLUTION', sentences.join(' ').replace(/\.$/, ''), {
-    hint: fixed
-      ? (explanation.sentences.at(-1) ?? '')
-      : 'gtpkg update fetches newer indexes; gtpkg show PKG tells what a package needs.',
-    data: { explanation },
+    hint:
+      first !== undefined
+        ? `The policy keeps back ${kept.map(({ name, version }) => `${name} ${version}`).join(', ')}: gtpkg trust explain ${first.name} says why.`
+        : fixed
+          ? (explanation.sentences.at(-1) ?? '')
+          : 'gtpkg update fetches newer indexes; gtpkg show PKG tells what a package needs.',
+    data: { explanation, ...(kept.length === 0 ? {} : { keptBack: kept }) },
   });
 }
 
 /** The answer as it is printed. Nothing was carried out yet. */
 export function describe(
   context: Context,
-  { plan, status }: Decision,
+  { plan, status, judge }: Decision,
   options: {
     readonly request: ChangeRequest;
     readonly dryRun: boolean;
@@ -238,13 +247,16 @@ export function describe(
       reason: step.reason,
     })),
     already: alreadyThere(request, plan, byName),
-    heldBack: plan.heldBack.map(({ name, installed, available, reason }) => ({
-      name,
-      installed: installed.version,
-      available: available.version,
-      held: byName.get(name)?.held === true,
-      reason,
-    })),
+    heldBack: [
+      ...plan.heldBack.map(({ name, installed, available, reason }) => ({
+        name,
+        installed: installed.version,
+        available: available.version,
+        held: byName.get(name)?.held === true,
+        reason,
+      })),
+      ...keptFromUpgrade(request, plan, { byName, judge }),
+    ],
     purged: leftovers(request, status),
     conffilesKept: plan.steps
       .filter((step) => step.kind === 'remove' && !step.purge)

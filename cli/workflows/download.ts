@@ -4,6 +4,8 @@ import { compareVersions, GtpkgError, type ReleasePin } from '../../model/index.
 import type { Context } from '../context.js';
 import { OfferedUniverse, openSources, type OfferedCandidate } from './offers.js';
 import { drain, fetchCores, verifyReleases } from './releases.js';
+import { refused } from './kept-back.js';
+import { Judge } from './trust-judge.js';
 import { notFound, parseWanted, someWords } from './versions.js';
 
 /** What is in the store now. */
@@ -59,10 +61,15 @@ export async function downloadPackages(
   words: readonly string[],
   options: { readonly dryRun: boolean; readonly tar: string | undefined },
 ): Promise<Downloaded> {
-  const universe = new OfferedUniverse(await openSources(context));
+  const sources = await openSources(context);
+  const universe = new OfferedUniverse(sources);
   const chosen: OfferedCandidate[] = [];
   for (const word of someWords(words, 'package'))
     chosen.push(await chooseOffered(universe, word, context.architecture));
+  const judge = await Judge.open(context, { sources, status: [] });
+  const kept = chosen.map((each) => ({ ...each, value: judge?.value(each) ?? 'auto' }));
+  if (kept.some(({ value }) => value === 'refuse'))
+    throw refused(kept.filter(({ value }) => value === 'refuse'));
   const wanted = chosen.map(({ offer: { pin, control }, source }) => ({ pin, control, source }));
   if (!options.dryRun) {
     await fetchCores(context, wanted);

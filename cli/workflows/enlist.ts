@@ -4,6 +4,7 @@ import type { IndexEntry } from '../../index-repo/index.js';
 import type { PublicKey, Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import type { OwnIndex } from '../places.js';
+import { mustBeAccepted } from './index-accepts.js';
 import { indexRepository, pushIndex } from './own-index.js';
 import type { PendingSummary } from './pending.js';
 
@@ -49,6 +50,11 @@ export async function enlist(
   const { changeIndex } = await import('../../index-repo/index.js');
   const { index, suite, prepared } = job;
   const fresh = prepared.filter((each) => each.state === 'published');
+  await mustBeAccepted(
+    context,
+    index,
+    fresh.map(({ entry }) => ({ entry, suite })),
+  );
   const keys = new Map(fresh.map((each) => [each.key.fingerprint, each.key]));
   const changed = await changeIndex(indexRepository(index), {
     changes: [

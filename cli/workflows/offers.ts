@@ -68,17 +68,26 @@ function candidateOf(source: string, offer: Offer): OfferedCandidate {
 /** The union of all sources. One candidate object per entry, so identity can be compared. */
 export class OfferedUniverse implements Universe {
   readonly #sources: readonly OpenSource[];
+  readonly #accepts: (candidate: OfferedCandidate) => boolean;
   readonly #byName = new Map<string, readonly OfferedCandidate[]>();
 
-  constructor(sources: readonly OpenSource[]) {
+  /** @param accepts - others are as if no source offered them */
+  constructor(
+    sources: readonly OpenSource[],
+    accepts: (candidate: OfferedCandidate) => boolean = () => true,
+  ) {
     this.#sources = sources;
+    this.#accepts = accepts;
   }
 
   versions(name: string): readonly OfferedCandidate[] {
     let found = this.#byName.get(name);
     if (found === undefined) {
       found = this.#sources.flatMap(({ source, query }) =>
-        query.byName(name).map((offer) => candidateOf(source.name, offer)),
+        query
+          .byName(name)
+          .map((offer) => candidateOf(source.name, offer))
+          .filter(this.#accepts),
       );
       this.#byName.set(name, found);
     }

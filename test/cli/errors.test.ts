@@ -18,6 +18,7 @@ const BUGS: readonly string[] = [
   'cli/workflows/change.ts',
   'cli/workflows/sync-source.ts',
   'cli/workflows/sources.ts',
+  'cli/workflows/trust-explain.ts',
   'git/io.ts',
   'installer/disk-error.ts',
   'installer/transaction.ts',
@@ -30,6 +31,8 @@ const BUGS: readonly string[] = [
   'replication/fetch-job.ts',
   'replication/static-core.ts',
   'replication/wire.ts',
+  'trust/keynote/credential.ts',
+  'trust/keynote/profile.ts',
 ];
 
 async function printed(

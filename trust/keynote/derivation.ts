@@ -8,6 +8,7 @@ import type { Answer, Judged } from './evaluate.js';
 import { support, worthOf } from './evaluate.js';
 import { failingClauses, type Failing } from './run.js';
 import type { Licensees } from './syntax.js';
+import { fromBytes } from './text.js';
 
 /** A principal and what made it worth what it is. */
 export interface PrincipalNode {
@@ -72,7 +73,7 @@ class Tree {
     this.#seen.add(name);
     const shown = seen ? [] : this.#all ? assertions : assertions.slice(0, 1);
     return {
-      principal: name,
+      principal: fromBytes(name),
       value: this.#name(worth(name)),
       requester,
       seen,
@@ -81,19 +82,23 @@ class Tree {
   }
 
   #assertion(judged: Judged): AssertionNode {
-    const { assertion, conditions, licensees, value } = judged;
+    const { assertion, licensees, value } = judged;
+    const conditions = judged.conditions();
     const { where, comment, conditionsText } = assertion;
     const highest = this.#answer.query.values.length - 1;
     return {
       where,
-      comment,
+      comment: comment === undefined ? undefined : fromBytes(comment),
       value: this.#name(value),
       conditions: {
         value: this.#name(conditions.value),
         holding: conditions.path.map(({ test }) =>
-          conditionsText.slice(test.start, test.end).replace(/\s+/g, ' '),
+          fromBytes(conditionsText.slice(test.start, test.end)).replace(/\s+/g, ' '),
         ),
-        failing: conditions.value === highest ? [] : failingClauses(assertion, this.#answer.surroundings),
+        failing:
+          conditions.value === highest
+            ? []
+            : failingClauses(assertion, this.#answer.surroundings).map(readable),
       },
       licensees: {
         value: this.#name(licensees),
@@ -130,4 +135,9 @@ class Tree {
         Math.min(value, worthOf(b, worth, max)) - Math.min(value, worthOf(a, worth, max)) || age(a) - age(b),
     );
   }
+}
+
+function readable({ test, attributes, error }: Failing): Failing {
+  const entries = Object.entries(attributes).map(([name, value]) => [name, fromBytes(value)]);
+  return { test: fromBytes(test), attributes: Object.fromEntries(entries), error };
 }

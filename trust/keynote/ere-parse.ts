@@ -30,6 +30,10 @@ export type Instruction =
 export interface Program {
   readonly code: readonly Instruction[];
   readonly groups: number;
+  /** it matches at the start of the text or nowhere */
+  readonly fromStart: boolean;
+  /** bytes that a match at the start begins with, 256 flags; undefined where it may be empty */
+  readonly first: Uint8Array | undefined;
 }
 
 /** @throws BadExpression */
@@ -38,7 +42,25 @@ export function compileEre(pattern: string): Program {
   const code: Instruction[] = [];
   emit(node, code);
   push(code, { op: 'accept' });
-  return { code, groups };
+  return { code, groups, fromStart: edge(node, 'start'), first: firstBytes(code) };
+}
+
+function firstBytes(code: readonly Instruction[]): Uint8Array | undefined {
+  const first = new Uint8Array(256);
+  const seen = new Set<number>();
+  const stack = [0];
+  for (let pc = stack.pop(); pc !== undefined; pc = stack.pop()) {
+    const instruction = code[pc];
+    if (instruction === undefined || seen.has(pc)) continue;
+    seen.add(pc);
+    if (instruction.op === 'accept' || instruction.op === 'end') return undefined;
+    if (instruction.op === 'set')
+      instruction.set.forEach((flag, byte) => (first[byte] = (first[byte] ?? 0) | flag));
+    else if (instruction.op === 'jump') stack.push(instruction.to);
+    else if (instruction.op === 'split') stack.push(instruction.to, instruction.or);
+    else stack.push(pc + 1);
+  }
+  return first;
 }
 
 /** Whether every way through the expression begins with `^` and ends with `$`. @throws BadExpression */

@@ -19,8 +19,11 @@ type Slots = readonly number[];
 /** @throws BadExpression; and what `spend` throws */
 export function matchEre(pattern: string, text: string, spend: Spend): Match | undefined {
   spend(pattern.length);
-  const program = compileEre(pattern);
+  const program = compiled(pattern);
   spend(program.code.length);
+  // most of a policy's expressions are for other packages, and told by the first letter
+  if (program.fromStart && program.first?.[text.charCodeAt(0)] === 0) return undefined;
+  if (program.fromStart && program.first !== undefined && text === '') return undefined;
   const slots = run(program, text, spend);
   if (slots === undefined) return undefined;
   return Array.from({ length: program.groups + 1 }, (_, group) => {
@@ -29,14 +32,27 @@ export function matchEre(pattern: string, text: string, spend: Spend): Match | u
   });
 }
 
-function run({ code, groups }: Program, text: string, spend: Spend): Slots | undefined {
+const COMPILED = new Map<string, Program>();
+/** Policies repeat their expressions for every release; more than this many are not theirs. */
+const MAX_COMPILED = 1_000;
+
+function compiled(pattern: string): Program {
+  const known = COMPILED.get(pattern);
+  if (known !== undefined) return known;
+  const program = compileEre(pattern);
+  if (COMPILED.size >= MAX_COMPILED) COMPILED.clear();
+  COMPILED.set(pattern, program);
+  return program;
+}
+
+function run({ code, groups, fromStart }: Program, text: string, spend: Spend): Slots | undefined {
   const none: Slots = new Array<number>(2 * groups + 2).fill(-1);
   let best: Slots | undefined;
   // at `at`: the best way to each instruction
   let threads = new Map<number, Slots>();
   for (let at = 0; at <= text.length; at++) {
     // once something matched, what begins later is of no interest
-    if (best === undefined) follow(0, none.with(0, at), at);
+    if (best === undefined && (at === 0 || !fromStart)) follow(0, none.with(0, at), at);
     const byte = text.charCodeAt(at);
     const now = threads;
     threads = new Map();
@@ -46,7 +62,7 @@ function run({ code, groups }: Program, text: string, spend: Spend): Slots | und
       else if (instruction?.op === 'set' && at < text.length && instruction.set[byte] === 1)
         follow(pc + 1, slots, at + 1);
     }
-    if (threads.size === 0 && best !== undefined) break;
+    if (threads.size === 0 && (best !== undefined || fromStart)) break;
   }
   return best;
 

@@ -22,7 +22,8 @@ export interface Query {
 /** An assertion with what it came to. */
 export interface Judged {
   readonly assertion: Assertion;
-  readonly conditions: Outcome;
+  /** what its Conditions give; run now if nothing depended on it @throws GtpkgError LIMIT_EXCEEDED */
+  conditions(): Outcome;
   /** index into the values */
   readonly licensees: number;
   /** the lower of both */
@@ -47,50 +48,49 @@ export interface Answer {
 export function evaluate(query: Query): Answer {
   const budget = new Budget();
   const surroundings: Surroundings = { attributes: attributesOf(query), values: query.values, budget };
-  const judged = query.assertions.map((assertion) => ({
-    assertion,
-    conditions: runConditions(assertion, surroundings),
-  }));
+  // Conditions are run only where the requesters could get to if all of them held: most of what an index delegates is to others.
+  const possible = reach(query.assertions, query.requesters, budget);
+  const judged = query.assertions.map((assertion) => {
+    const within = support(assertion.licensees, (name) => possible.get(name)) !== Infinity;
+    return { assertion, conditions: within ? runConditions(assertion, surroundings) : undefined };
+  });
   const rounds: ReadonlyMap<string, number>[] = [new Map()];
   for (let value = 1; value < query.values.length; value++) {
-    const holding = judged
-      .filter(({ conditions }) => conditions.value >= value)
-      .map(({ assertion }) => assertion);
-    rounds.push(reach(holding, query.requesters, budget));
+    const holding = judged.filter(({ conditions }) => (conditions?.value ?? 0) >= value);
+    rounds.push(
+      reach(
+        holding.map(({ assertion }) => assertion),
+        query.requesters,
+        budget,
+      ),
+    );
   }
   const worth = (principal: string): number =>
     Math.max(
       0,
       rounds.findLastIndex((at) => at.has(principal)),
     );
-  const byAuthorizer = new Map<string, Judged[]>();
-  for (const { assertion, conditions } of judged) {
-    const licensees = worthOf(assertion.licensees, worth, query.values.length - 1);
-    const list = byAuthorizer.get(assertion.authorizer) ?? [];
-    byAuthorizer.set(assertion.authorizer, list);
-    list.push({ assertion, conditions, licensees, value: Math.min(conditions.value, licensees) });
-  }
   const round = (principal: string, at: number): number | undefined => rounds[at]?.get(principal);
-  // what supports an assertion at `at` was there a round before it; the earliest is the shortest proof
-  const age = ({ assertion, value: at }: Judged): number =>
-    support(assertion.licensees, (name) => round(name, at));
-  for (const list of byAuthorizer.values()) {
-    const ages = new Map(list.map((each) => [each, age(each)]));
-    list.sort(
-      (a, b) =>
-        b.value - a.value ||
-        (ages.get(a) ?? 0) - (ages.get(b) ?? 0) ||
-        (a.assertion.text < b.assertion.text ? -1 : 1),
-    );
-  }
-  return {
-    query,
-    surroundings,
-    worth,
-    round,
-    by: (principal) => byAuthorizer.get(principal) ?? [],
-    steps: budget.spent,
+  const judge = ({ assertion, conditions }: (typeof judged)[number]): Judged => {
+    const licensees = worthOf(assertion.licensees, worth, query.values.length - 1);
+    const value = Math.min(conditions?.value ?? 0, licensees);
+    const late = (): Outcome => runConditions(assertion, { ...surroundings, budget: new Budget() });
+    return { assertion, conditions: () => conditions ?? late(), licensees, value };
   };
+  // what supports an assertion was there a round before it: the earliest is the shortest proof
+  const age = ({ assertion, value }: Judged): number =>
+    support(assertion.licensees, (name) => round(name, value));
+  const by = (principal: string): readonly Judged[] =>
+    judged
+      .filter(({ assertion }) => assertion.authorizer === principal)
+      .map(judge)
+      .map((each) => ({ each, at: age(each) }))
+      .sort(
+        ({ each: a, at: x }, { each: b, at: y }) =>
+          b.value - a.value || x - y || (a.assertion.text < b.assertion.text ? -1 : 1),
+      )
+      .map(({ each }) => each);
+  return { query, surroundings, worth, round, by, steps: budget.spent };
 }
 
 function attributesOf({ attributes, values, requesters }: Query): Map<string, string> {

@@ -11,3 +11,21 @@ export type { Failing } from './run.js';
 export type { Assertion } from './syntax.js';
 export { fromBytes, toBytes } from './text.js';
 export { principalsOf } from './parse-licensees.js';
+export {
+  ATTRIBUTES,
+  isRequirement,
+  judge,
+  LISTED,
+  lintRules,
+  permitText,
+  policyDate,
+  sourcePrincipal,
+  speaksOf,
+  VALUES,
+  type AttributeName,
+  type Attributes,
+  type Case,
+  type Compliance,
+  type Judgement,
+  type SourceTerms,
+} from './profile.js';

@@ -97,7 +97,7 @@ function lintLicensees({ licensees, authorizer }: Assertion, credential: boolean
   for (const name of principalsOf(licensees)) {
     if (/^pgp:/i.test(name) && keyOf(name) === undefined)
       find('principal', `"${name}" is no key: pgp: and 40 lower-case hex digits`);
-    if (name === 'POLICY') find('principal', '"POLICY" is nobody’s licensee');
+    if (name === 'POLICY') find('principal', '"POLICY" is no licensee');
   }
   for (const names of lists(licensees)) {
     const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -141,7 +141,7 @@ function lintClause(
     }
     try {
       if (!isAnchored(pattern))
-        find('unanchored', `"${pattern}" also fits within longer names: write "^(…)$"`);
+        find('unanchored', `"${pattern}" also fits within longer names: write "^(...)$"`);
     } catch (error) {
       if (!(error instanceof BadExpression)) throw error;
       find('bad-expression', `"${pattern}" is no regular expression: ${error.message}`);

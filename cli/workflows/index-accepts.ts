@@ -1,0 +1,66 @@
+/** What an index accepts of what it lists: its own policy, as a user without one of his own meets it. */
+import { GtpkgError } from '../../model/index.js';
+import type { IndexEntry } from '../../index-repo/index.js';
+import type { Context } from '../context.js';
+import type { OwnIndex } from '../places.js';
+import { cosignersOf } from './cosigners.js';
+import { indexRepository } from './own-index.js';
+import { termsOf, type SourcePolicy } from './trust-state.js';
+
+/** Whether a user without a policy of his own would be offered a release. */
+export async function acceptedBy(
+  context: Context,
+  terms: SourcePolicy,
+  { entry, suite }: { readonly entry: IndexEntry; readonly suite: string },
+): Promise<boolean> {
+  const { judge, policyDate, principalOf } = await import('../../trust/keynote/index.js');
+  const { pin, control } = entry;
+  const cosigners = cosignersOf(entry);
+  const attributes = {
+    action: 'release',
+    distribution: terms.distribution,
+    suite,
+    arch: pin.architecture,
+    name: pin.name,
+    version: pin.version,
+    section: control.section,
+    signer: principalOf(pin.signer),
+    vercmp: 'newer',
+    sequence: String(terms.sequence),
+    date: policyDate(context.now),
+    cosigners: String(cosigners.length),
+  };
+  const signers = [pin.signer, ...cosigners];
+  return ['no', 'yes'].some(
+    (scripts) => judge([], terms, { attributes: { ...attributes, scripts }, signers }).value !== 'refuse',
+  );
+}
+
+/**
+ * Refuses to list what nobody would take: the index's own policy speaks of who may release what.
+ * @throws GtpkgError POLICY_REFUSED
+ */
+export async function mustBeAccepted(
+  context: Context,
+  index: OwnIndex,
+  entries: readonly { readonly entry: IndexEntry; readonly suite: string }[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  const { openIndex, readIndexPolicy, tipOf } = await import('../../index-repo/index.js');
+  const repository = await openIndex(indexRepository(index));
+  const policy = await readIndexPolicy(repository, await tipOf(repository), context.now);
+  if (!policy.delegates) return;
+  const terms = await termsOf(index.name, policy, context.now);
+  for (const each of entries) {
+    if (await acceptedBy(context, terms, each)) continue;
+    const { name, version, signer } = each.entry.pin;
+    throw new GtpkgError(
+      'POLICY_REFUSED',
+      `the policy of ${index.name} does not let ${signer} release ${name} ${version} into ${each.suite}`,
+      {
+        hint: `Nothing was listed. gtpkg index policy list ${index.name} shows its files; a root can delegate, or sign the release.`,
+        data: { index: index.name, name, version, suite: each.suite, signer },
+      },
+    );
+  }
+}
