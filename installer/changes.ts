@@ -6,6 +6,7 @@ import type { Sha256 } from '../model/ids.js';
 import { compareVersions } from '../model/version.js';
 import type { Claims } from './claims.js';
 import type { ChangeAction, Incoming, PackageChange, PlanInput, Slot } from './plan.js';
+import { MAINTAINER_SCRIPTS } from './script-acts.js';
 import type { InstalledPackage } from './status.js';
 
 /** Who has which path in the end. */
@@ -27,12 +28,14 @@ export function changesOf(input: PlanInput, incoming: readonly Incoming[], end: 
     if (step.kind === 'install') {
       const by = incoming.find((one) => one.step === step);
       if (by === undefined) return [];
-      return [{ name: by.name, action: installAction(by), from: by.old, to: marked(installed(by, end)) }];
+      return [
+        { name: by.name, action: installAction(by), from: by.old, to: marked(installed(by, end, input)) },
+      ];
     }
     if (step.kind === 'remove') {
       const from = input.status.get(step.name);
       if (from === undefined) return [];
-      const to = step.purge ? undefined : configFiles(from, end);
+      const to = step.purge ? undefined : configFiles(from, end, input);
       return [{ name: step.name, action: step.purge ? 'purge' : 'remove', from, to }];
     }
     return [];
@@ -52,7 +55,7 @@ function installAction({ old, version }: Incoming): ChangeAction {
   return order > 0 ? 'upgrade' : order < 0 ? 'downgrade' : 'reinstall';
 }
 
-function installed(by: Incoming, end: EndState): InstalledPackage {
+function installed(by: Incoming, end: EndState, { runsScripts }: PlanInput): InstalledPackage {
   const { pin, control, conffiles, manifest, scripts } = by.release;
   const paths = new Map(manifest.map((entry) => [entry.path as string, entry]));
   const shipped = new Set(conffiles);
@@ -79,7 +82,7 @@ function installed(by: Incoming, end: EndState): InstalledPackage {
     conffiles: [...current, ...obsolete],
     replaced: [],
     manifest: createHash('sha256').update(by.release.manifestBytes).digest('hex') as Sha256,
-    scriptsSkipped: scripts.size > 0,
+    scriptsSkipped: runsScripts !== true && MAINTAINER_SCRIPTS.some((script) => scripts.has(script)),
     fields: control.fields,
   };
 }
@@ -90,8 +93,13 @@ function taken(path: string, { slots, claims }: EndState): boolean {
 }
 
 // As dpkg does, a package is forgotten at once when there is nothing for a later purge to do.
-function configFiles(from: InstalledPackage, end: EndState): InstalledPackage | undefined {
+function configFiles(
+  from: InstalledPackage,
+  end: EndState,
+  { postrm }: PlanInput,
+): InstalledPackage | undefined {
   const conffiles = from.conffiles.filter(({ path }) => !taken(path, end));
-  if (conffiles.length === 0) return undefined;
+  const cleansUp = !from.scriptsSkipped && postrm?.has(from.name) === true;
+  if (conffiles.length === 0 && !cleansUp) return undefined;
   return { ...from, state: 'config-files', conffiles, replaced: [], auto: false, held: false };
 }

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { joinPath, pathToText, type BytePath } from '../model/bytes.js';
+import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Sha256 } from '../model/ids.js';
 import { MAX_NAME } from '../model/limits.js';
 import type { ManifestEntry } from '../model/manifest.js';
@@ -42,6 +42,8 @@ export interface ComposeContext {
   readonly input: PlanInput;
   readonly survey: Survey;
   readonly policy: ConffilePolicy;
+  /** by path: what the user said of a single conffile */
+  readonly answers: Map<string, ConffilePolicy>;
 }
 
 /** SHA-256 of a regular file below the root; `absent` or `special` for anything else. Never follows a link, never blocks on a fifo. */
@@ -64,12 +66,16 @@ export async function conffileDecisions(
   for (const placement of context.survey.placements) {
     const { conffile } = placement;
     if (conffile?.entry.sha256 === undefined) continue;
-    const current: ConffileFacts['current'] = placement.inTree
+    const isTree = placement.inTree && !context.disk.exists(parentPath(placement.path));
+    const current: ConffileFacts['current'] = isTree
       ? 'absent'
       : await digestOnDisk(context.disk, placement.path);
     decisions.set(
       placement,
-      decideConffile({ base: conffile.base, dist: conffile.entry.sha256, current }, context.policy),
+      decideConffile(
+        { base: conffile.base, dist: conffile.entry.sha256, current },
+        context.answers.get(placement.path) ?? context.policy,
+      ),
     );
   }
   return decisions;
@@ -106,6 +112,7 @@ class Composer {
   readonly #placed: ReadonlySet<string>;
   readonly #cleared: ReadonlySet<string>;
   readonly #backups: string;
+  readonly #live = new Set<string>();
   #counter = 0;
 
   constructor(context: ComposeContext) {
@@ -126,17 +133,30 @@ class Composer {
       operations.push(this.#remove(path));
     }
     for (const directory of survey.directories) {
-      if (!directory.top) continue;
+      if (!isRoot(directory, this.#live)) continue;
+      if (this.#isLive(directory.path)) {
+        this.#live.add(directory.path);
+        continue;
+      }
       operations.push({ kind: 'place', staged: directory.staged, path: directory.path });
       operations.push(...this.#finalMode(directory));
     }
     for (const placement of survey.placements) {
       const decision = decisions.get(placement);
       if (decision !== undefined) operations.push(...this.#conffile(placement, decision));
-      else if (!placement.inTree) operations.push(this.#put(placement.staged, placement.path));
+      else if (!this.#inTree(placement)) operations.push(this.#put(placement.staged, placement.path));
     }
     for (const path of survey.removals) operations.push(this.#remove(path));
     return operations;
+  }
+
+  // Made since the survey, by a script: what was to come as a tree comes into it piece by piece.
+  #isLive(path: BytePath): boolean {
+    return !this.#cleared.has(path) && this.#disk.look(path).kind === 'dir';
+  }
+
+  #inTree({ path, inTree }: Placement): boolean {
+    return inTree && !this.#live.has(parentPath(path));
   }
 
   #directoryChanges(): Operation[] {
@@ -180,8 +200,8 @@ class Composer {
   }
 
   #conffile(placement: Placement, decision: ConffileDecision): Operation[] {
-    const { staged, path, inTree } = placement;
-    if (inTree) {
+    const { staged, path } = placement;
+    if (this.#inTree(placement)) {
       // staged only because other names are links to it
       if (decision === 'absent') this.#disk.unlink(staged);
       return [];
@@ -248,6 +268,11 @@ class Composer {
     const device = this.#disk.lstat(path.slice(0, Math.max(0, path.lastIndexOf('/'))))?.dev;
     return this.#context.survey.areas.find((area) => area.device === device)?.path ?? this.#backups;
   }
+}
+
+// It is placed as a whole: a top, or inside a directory that was to be one and came to be there meanwhile.
+function isRoot({ top, path }: FreshDirectory, live: ReadonlySet<string>): boolean {
+  return top || live.has(parentPath(path));
 }
 
 // The old entry of a directory that only this package has, when its attributes may follow the new one.

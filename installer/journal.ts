@@ -1,19 +1,23 @@
 /**
  * The journal: everything that one transaction will do, on the disk before the first of it is done.
- * docs/formats/root-state.md §journal, version 1; ADR 0005.
+ * docs/formats/root-state.md §journal, version 2; ADR 0005 and 0013.
  *
- *     {"journal":1,"id":…,"command":…,"areas":[…],"prune":[…]}
+ *     {"journal":2,"id":…,"command":…,"areas":[…],"prune":[…],"scripts":…,"acts":[…]}
  *     {"kind":"place",…}            one operation a line, in order
  *     {"end":N,"sha256":"…"}        N operations; digest of all bytes before this line
- *     {"committed":true}            appended, so it may be missing or cut short: then it is not there
+ *     {"act":{…}}                   appended before a maintainer script starts
+ *     {"committed":true}            appended; whatever is cut short at the end is not there
  *
- * Without the last line the transaction is undone; with it only the clearing up is left.
+ * Without the last line the transaction is undone; with it only the clearing up is left. A transaction that runs scripts before files change
+ * writes a journal without operations first, and then a second one in its place.
  */
 import { createHash } from 'node:crypto';
 import { isSafePath, joinPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import type { Disk } from './disk.js';
 import type { Operation } from './operations.js';
+import { MAINTAINER_SCRIPTS, type Act, type ScriptCall } from './script-acts.js';
+import type { ScriptPolicy } from './script-runner.js';
 import { readStateFile, type StatePaths } from './state.js';
 
 export interface Journal {
@@ -25,6 +29,10 @@ export interface Journal {
   /** directories that go when they are empty, deepest first, after the commit */
   readonly prune: readonly string[];
   readonly operations: readonly Operation[];
+  /** how scripts run; undefined: none does */
+  readonly scripts?: ScriptPolicy | undefined;
+  /** those that were begun, in order */
+  readonly acts: readonly Act[];
 }
 
 /** A journal as it was found. */
@@ -39,7 +47,7 @@ const SPELLING = { place: 2, replace: 3, remove: 2, save: 2, attributes: 1 } as 
 
 function encode(journal: Journal): Buffer {
   const { operations, ...head } = journal;
-  const body = [{ journal: 1, ...head }, ...operations].map((line) => `${JSON.stringify(line)}\n`).join('');
+  const body = [{ journal: 2, ...head }, ...operations].map((line) => `${JSON.stringify(line)}\n`).join('');
   const sha256 = createHash('sha256').update(body).digest('hex');
   return Buffer.from(`${body}${JSON.stringify({ end: operations.length, sha256 })}\n`);
 }
@@ -64,7 +72,14 @@ export function commitJournal(disk: Disk, state: StatePaths): void {
   disk.append(state.journal, Buffer.from(COMMITTED));
 }
 
-/** Takes back a commit that may have been written but did not reach the disk; `length` is writeJournal's. */
+/** Notes that an act begins; on the disk when this returns. @returns the bytes that the journal grew by */
+export function appendAct(disk: Disk, state: StatePaths, act: Act): number {
+  const line = Buffer.from(`${JSON.stringify({ act })}\n`);
+  disk.append(state.journal, line);
+  return line.length;
+}
+
+/** Takes back a commit that may have been written but did not reach the disk; `length` is what the journal had before. */
 export function uncommitJournal(disk: Disk, state: StatePaths, length: number): void {
   if (disk.lstat(state.journal)?.size === length) return;
   disk.truncate(state.journal, length);
@@ -89,6 +104,40 @@ function checkOperation(value: unknown): Operation | undefined {
   return value as Operation;
 }
 
+const STEPS = ['prerm', 'preinst', 'postrm', 'configure', 'triggered', 'purge'];
+
+function isCall(value: unknown): value is ScriptCall {
+  if (typeof value !== 'object' || value === null) return false;
+  const { package: name, architecture, script, args, file } = value as Record<string, unknown>;
+  return (
+    [name, architecture, file].every((one) => typeof one === 'string') &&
+    isSafePath(file as string) &&
+    (MAINTAINER_SCRIPTS as readonly unknown[]).includes(script) &&
+    Array.isArray(args) &&
+    args.every((arg) => typeof arg === 'string')
+  );
+}
+
+function checkAct(value: unknown): Act | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { package: name, step, call, rescue, undo } = value as Record<string, unknown>;
+  if (typeof name !== 'string' || !STEPS.includes(step as string)) return undefined;
+  if (![call, rescue].every((one) => one === undefined || isCall(one))) return undefined;
+  const { placed, restored } = (undo ?? {}) as Record<string, unknown>;
+  const areCalls = [placed, restored].every((list) => Array.isArray(list) && list.every(isCall));
+  return areCalls ? (value as Act) : undefined;
+}
+
+// What was appended: acts, perhaps a commit. A line without its newline was never acknowledged.
+function checkTail(lines: readonly string[]): { acts: (Act | undefined)[]; committed: boolean } {
+  const whole = lines.slice(0, -1);
+  const committed = whole.at(-1) === COMMITTED.trimEnd();
+  const acts = (committed ? whole.slice(0, -1) : whole).map((line) =>
+    checkAct((JSON.parse(line) as { act?: unknown }).act),
+  );
+  return { acts, committed };
+}
+
 /** The journal of an unfinished transaction, undefined when there is none. @throws GtpkgError JOURNAL_CORRUPT */
 export function readJournal(disk: Disk, state: StatePaths): FoundJournal | undefined {
   const bytes = readStateFile(disk.root, state.journal);
@@ -102,16 +151,28 @@ export function readJournal(disk: Disk, state: StatePaths): FoundJournal | undef
     if (createHash('sha256').update(body).digest('hex') !== sha256)
       throw corrupt(state, 'its digest is wrong');
     const head = JSON.parse(lines[0] ?? '') as Omit<Journal, 'operations'> & { journal: number };
-    if (head.journal !== 1) throw corrupt(state, `it has version ${head.journal}, this gtpkg knows 1`);
+    // version 1 knew no scripts
+    if (head.journal !== 1 && head.journal !== 2)
+      throw corrupt(state, `it has version ${head.journal}, this gtpkg knows 2`);
     const operations = lines.slice(1, end).map((line) => checkOperation(JSON.parse(line)));
     if (operations.length !== count || operations.includes(undefined))
       throw corrupt(state, 'an operation is wrong');
     if (![...head.areas, ...head.prune].every(isSafePath)) throw corrupt(state, 'a path is wrong');
-    const { id, command, areas, prune } = head;
+    const tail = checkTail(lines.slice(end + 1));
+    const acts = [...(head.journal === 1 ? [] : head.acts.map(checkAct)), ...tail.acts];
+    if (acts.includes(undefined)) throw corrupt(state, 'an act is wrong');
+    const { id, command, areas, prune, scripts } = head;
     return {
-      journal: { id, command, areas, prune, operations: operations as Operation[] },
-      // a line without its newline was never acknowledged
-      committed: lines.slice(end + 1).join('\n') === COMMITTED,
+      journal: {
+        id,
+        command,
+        areas,
+        prune,
+        operations: operations as Operation[],
+        scripts,
+        acts: acts as Act[],
+      },
+      committed: tail.committed,
     };
   } catch (cause) {
     if (cause instanceof GtpkgError) throw cause;

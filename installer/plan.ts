@@ -104,6 +104,10 @@ export interface PlanInput {
   readonly manifests: ReadonlyMap<string, Manifest>;
   /** of the other installed packages, on every path of the incoming and of `manifests` */
   readonly claims: Claims;
+  /** maintainer scripts are run in this transaction */
+  readonly runsScripts?: boolean;
+  /** installed packages with a postrm: a purge has something to do even where they leave no conffiles */
+  readonly postrm?: ReadonlySet<string>;
 }
 
 /** What a new version of a conffile is called while the user's own stays, and the other way round. */

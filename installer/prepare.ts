@@ -2,8 +2,9 @@
  * Everything about a transaction that can be known before the disk is touched: plan, survey, and what to tell the user.
  */
 import { randomBytes } from 'node:crypto';
-import { pathToText } from '../model/bytes.js';
+import { joinPath, pathToText } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
+import type { AskConffile } from './ask-conffiles.js';
 import { gatherClaims, readManifest } from './claims.js';
 import { conffileDecisions, keptConffiles, type ComposeContext, type KeptConffile } from './compose.js';
 import type { ConffilePolicy } from './conffiles.js';
@@ -20,6 +21,9 @@ import {
 } from './plan.js';
 import type { LayOut } from './lay-out.js';
 import type { OpenRoot } from './root.js';
+import { MAINTAINER_SCRIPTS } from './script-acts.js';
+import { hasShell } from './has-shell.js';
+import type { ScriptPolicy } from './script-runner.js';
 import { survey as makeSurvey, type Survey } from './survey.js';
 
 export interface TransactionRequest {
@@ -32,8 +36,12 @@ export interface TransactionRequest {
   readonly report: Report;
   /** who brings the files of payloads to their place in staging; default: this thread */
   readonly layOut?: LayOut;
+  /** maintainer scripts, and how they run; undefined: they are kept and not run */
+  readonly scripts?: ScriptPolicy | undefined;
   /** what to do with conffiles that the user and the package changed; default `keep` */
-  readonly conffilePolicy?: ConffilePolicy;
+  readonly conffilePolicy?: ConffilePolicy | undefined;
+  /** asked for each of them; its answer wins */
+  readonly askConffile?: AskConffile | undefined;
 }
 
 /** What a transaction would do, or did. */
@@ -56,6 +64,8 @@ export interface Prepared {
   readonly plan: TransactionPlan;
   readonly survey: Survey;
   readonly compose: ComposeContext;
+  /** how maintainer scripts run; undefined: none does */
+  readonly scripts: ScriptPolicy | undefined;
 }
 
 /**
@@ -64,7 +74,7 @@ export interface Prepared {
  */
 export async function previewTransaction(
   root: OpenRoot,
-  request: Pick<TransactionRequest, 'steps' | 'conffilePolicy'>,
+  request: Pick<TransactionRequest, 'steps' | 'conffilePolicy' | 'scripts'>,
 ): Promise<TransactionPreview> {
   try {
     const prepared = prepare(root, request);
@@ -77,7 +87,7 @@ export async function previewTransaction(
 /** Plans and surveys. @throws GtpkgError as planTransaction and survey */
 export function prepare(
   root: OpenRoot,
-  { steps, conffilePolicy }: Pick<TransactionRequest, 'steps' | 'conffilePolicy'>,
+  { steps, conffilePolicy, scripts: asked }: Pick<TransactionRequest, 'steps' | 'conffilePolicy' | 'scripts'>,
 ): Prepared {
   try {
     const { disk, state, dir } = root;
@@ -94,11 +104,14 @@ export function prepare(
       if (step.kind === 'install') for (const { path } of step.release.manifest) wanted.add(path);
     for (const manifest of manifests.values()) for (const { path } of manifest) wanted.add(path);
     for (const name of leaving) for (const { path } of status.get(name)?.conffiles ?? []) wanted.add(path);
+    const scripts = asked !== undefined && canRunScripts(root, asked, steps) ? asked : undefined;
     const input: PlanInput = {
       status,
       steps,
       manifests,
       claims: gatherClaims(dir, status, { leaving, wanted }),
+      runsScripts: scripts !== undefined,
+      postrm: new Set([...leaving].filter((name) => disk.exists(joinPath(state.scripts, `${name}/postrm`)))),
     };
     const plan = planTransaction(input);
     const id = nextId(dir);
@@ -106,16 +119,40 @@ export function prepare(
     const area = `${id}-${randomBytes(6).toString('hex')}`;
     const survey = makeSurvey(plan, { disk, state, input, id: area });
     const policy = conffilePolicy ?? 'keep';
-    const compose: ComposeContext = { disk, owners: new Owners(disk), plan, input, survey, policy };
-    return { root, id, input, plan, survey, compose };
+    const compose: ComposeContext = {
+      disk,
+      owners: new Owners(disk),
+      plan,
+      input,
+      survey,
+      policy,
+      answers: new Map(),
+    };
+    return { root, id, input, plan, survey, compose, scripts };
   } catch (error) {
     throw diskError(error, 'planning the transaction');
   }
 }
 
+// A root that has no shell and gets none holds files, not a system: a library, a program that is called from outside.
+function canRunScripts(
+  { disk }: OpenRoot,
+  { how }: ScriptPolicy,
+  steps: readonly TransactionStep[],
+): boolean {
+  const shells = new Set(['bin/sh', 'usr/bin/sh']);
+  return (
+    how === 'outside' ||
+    hasShell(disk) ||
+    steps.some(
+      (step) => step.kind === 'install' && step.release.manifest.some(({ path }) => shells.has(path)),
+    )
+  );
+}
+
 /** What to tell the user. */
 export function previewOf(
-  { plan, survey }: Prepared,
+  { plan, survey, input }: Prepared,
   kept: readonly KeptConffile[],
   ownersSkipped = 0,
 ): TransactionPreview {
@@ -134,8 +171,11 @@ export function previewOf(
   }
   if (ownersSkipped > 0)
     notes.push(`${ownersSkipped} paths belong to you instead of the users that their packages name`);
-  const scriptsNotRun = plan.incoming
-    .filter(({ release }) => release.scripts.size > 0)
-    .map(({ name }) => name);
+  const scriptsNotRun =
+    input.runsScripts === true
+      ? []
+      : plan.incoming
+          .filter(({ release }) => MAINTAINER_SCRIPTS.some((script) => release.scripts.has(script)))
+          .map(({ name }) => name);
   return { changes: plan.changes, bytes: plan.bytes, keptConffiles: kept, scriptsNotRun, notes };
 }

@@ -11,23 +11,46 @@ import { readJournal, touchedDirectories, type Journal } from './journal.js';
 import { revert } from './operations.js';
 import { AREAS_FILE } from './stage.js';
 import type { StatePaths } from './state.js';
+import type { Unwind } from './unwind.js';
 
 /** What recovery found and did. */
 export interface Recovery {
   readonly id: number;
   readonly command: string;
   readonly outcome: 'finished' | 'undone';
+  /** maintainer scripts that were to take back what others did, and failed: one sentence each */
+  readonly failures: readonly string[];
+  /** scripts had begun */
+  readonly scripts: boolean;
 }
 
-/** Puts everything back as it was. @throws the system's errors; the journal stays then, for the next try */
-export async function rollBack(disk: Disk, state: StatePaths, journal: Journal): Promise<void> {
-  for (const operation of [...journal.operations].reverse()) revert(disk, operation);
+/**
+ * Puts everything back as it was; scripts are called to take back what scripts did.
+ * @returns what they could not, for people
+ * @throws the system's errors; the journal stays then, for the next try
+ */
+export async function rollBack(disk: Disk, state: StatePaths, journal: Journal): Promise<readonly string[]> {
+  const unwind = journal.acts.length === 0 ? undefined : await unwinding(disk, state, journal);
+  try {
+    await unwind?.call('placed');
+    for (const operation of [...journal.operations].reverse()) revert(disk, operation);
+    await unwind?.call('restored');
+  } finally {
+    await unwind?.close();
+  }
   await disk.flush(touchedDirectories(journal.operations), [
     state.top,
     ...journal.areas.filter((area) => disk.exists(area)),
   ]);
   dropJournal(disk, state);
   sweepStaging(disk, state);
+  return unwind?.failures ?? [];
+}
+
+// Only who meets a script needs the code for it.
+async function unwinding(disk: Disk, state: StatePaths, journal: Journal): Promise<Unwind> {
+  const { Unwind } = await import('./unwind.js');
+  return Unwind.begin(disk, state, journal);
 }
 
 /**
@@ -49,9 +72,14 @@ export async function recover(disk: Disk, state: StatePaths): Promise<Recovery |
     return undefined;
   }
   const { journal, committed } = found;
-  if (committed) finish(disk, state, journal);
-  else await rollBack(disk, state, journal);
-  return { id: journal.id, command: journal.command, outcome: committed ? 'finished' : 'undone' };
+  const { id, command, acts } = journal;
+  const scripts = acts.length > 0;
+  if (!committed) {
+    const failures = await rollBack(disk, state, journal);
+    return { id, command, outcome: 'undone', failures, scripts };
+  }
+  finish(disk, state, journal);
+  return { id, command, outcome: 'finished', failures: [], scripts };
 }
 
 function dropJournal(disk: Disk, state: StatePaths): void {

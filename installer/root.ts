@@ -82,6 +82,9 @@ export async function openRoot(dir: string, options: OpenRootOptions): Promise<O
   }
 }
 
+const SCRIPTS_UNDONE =
+  'Its maintainer scripts had begun; those that take such things back were called. What scripts do outside of packages, nobody can promise to undo.';
+
 function makeTop(root: string): void {
   try {
     mkdirSync(root, { recursive: true, mode: 0o755 }); // whatever the umask: not everybody's to write
@@ -194,5 +197,7 @@ async function settleRoot(
       ? `${what} had been interrupted after all was in place; it is finished now.`
       : `${what} had been interrupted; the root is back in the state before it.`;
   report({ kind: 'note', text });
+  if (recovered.outcome === 'undone' && recovered.scripts) report({ kind: 'note', text: SCRIPTS_UNDONE });
+  for (const failure of recovered.failures) report({ kind: 'warning', text: failure });
   return recovered;
 }

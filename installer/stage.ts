@@ -102,6 +102,11 @@ export class Staging {
     return targets;
   }
 
+  /** Where a file of a package was staged, once it is settled. */
+  staged(name: string, path: string): string | undefined {
+    return this.#received.get(`${name}/${path}`);
+  }
+
   /** Takes it that all `targets` of the release are there, and makes what else it has: links, devices. */
   async settle(by: Incoming, targets: FileTargets): Promise<void> {
     for (const [path, target] of targets) {

@@ -6,6 +6,8 @@ import { userInfo } from 'node:os';
 import { joinPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { formatHistory, historyChange, historyName } from './history.js';
+import { dpkgChange } from './dpkg-database.js';
+import type { DpkgLive } from './dpkg-live.js';
 import type { Operation } from './operations.js';
 import type { Prepared, TransactionRequest } from './prepare.js';
 import type { Staging } from './stage.js';
@@ -47,12 +49,18 @@ function statusAfter({ plan, survey, input }: Prepared): RootStatus {
   return status;
 }
 
-/** Stages the new state files. @returns the operations that place them, to be done last */
+/** The operations that place the new state files, to be done last; and who keeps dpkg's database while scripts run. */
+export interface StateChange {
+  readonly operations: readonly Operation[];
+  readonly dpkg: DpkgLive | undefined;
+}
+
+/** Stages the new state files. @throws the system's errors; GtpkgError RELEASE_MALFORMED, STATUS_CORRUPT */
 export function stateOperations(
   prepared: Prepared,
   staging: Staging,
   { request, notes }: { request: TransactionRequest; notes: readonly string[] },
-): Operation[] {
+): StateChange {
   const { root, plan, input, id } = prepared;
   const { state, disk } = root;
   const operations: Operation[] = [];
@@ -98,8 +106,11 @@ export function stateOperations(
     notes,
   };
   put(staging.create('history', formatHistory(entry)), joinPath(state.history, historyName(id)));
+  const configures = prepared.scripts !== undefined;
+  const dpkg = dpkgChange({ prepared, staging, status, backup, configures });
+  operations.push(...(dpkg?.operations ?? []));
   put(staging.create('status', formatStatus(status)), state.status);
-  return operations;
+  return { operations, dpkg: dpkg?.live };
 }
 
 function userName(): string {

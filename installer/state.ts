@@ -26,6 +26,8 @@ export interface StatePaths {
   readonly staging: BytePath;
   readonly journal: BytePath;
   readonly lock: BytePath;
+  /** what maintainer scripts printed, one file a transaction */
+  readonly log: BytePath;
 }
 
 /** @throws GtpkgError ROOT_OBSTRUCTED when something on the way is no directory or leads out of the root */
@@ -43,6 +45,7 @@ export function statePaths(dir: string): StatePaths {
     staging: at('staging'),
     journal: at('journal'),
     lock: at('lock'),
+    log: at('log'),
   };
 }
 

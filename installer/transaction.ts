@@ -9,12 +9,20 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { pathToText } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
-import type { Report } from '../model/events.js';
+import { askConffiles } from './ask-conffiles.js';
 import { composeOperations, conffileDecisions, keptConffiles } from './compose.js';
 import { diskError } from './disk-error.js';
-import { commitJournal, touchedDirectories, uncommitJournal, writeJournal, type Journal } from './journal.js';
+import type { DpkgLive } from './dpkg-live.js';
+import {
+  appendAct,
+  commitJournal,
+  touchedDirectories,
+  uncommitJournal,
+  writeJournal,
+  type Journal,
+} from './journal.js';
 import { LayOutHere } from './lay-out.js';
-import { perform } from './operations.js';
+import { perform, type Operation } from './operations.js';
 import type { Incoming } from './plan.js';
 import {
   prepare,
@@ -25,6 +33,8 @@ import {
 } from './prepare.js';
 import { finish, recover, rollBack, sweepStaging } from './recover.js';
 import type { OpenRoot } from './root.js';
+import type { Act } from './script-acts.js';
+import type { Scripts } from './scripted.js';
 import { Staging } from './stage.js';
 import { stateOperations } from './state-files.js';
 import type { InstalledPackage } from './status.js';
@@ -60,18 +70,16 @@ export async function runTransaction(
   const label = plan.incoming.length > 0 ? 'Installing' : 'Removing';
   report({ kind: 'start', id: 'transaction', label, total: plan.bytes, unit: 'bytes' });
   try {
-    const staged = await stage(prepared, request);
+    const staging = await stage(prepared, request);
     const { changes } = plan;
-    const left = (await place(prepared, staged.journal, report)).filter(
+    const { preview, left: all } = await new Execution(prepared, request).run(staging);
+    const left = all.filter(
       (path) =>
         !changes.some(({ to }) => to?.conffiles.some((conffile) => conffile.path.startsWith(`${path}/`))),
     );
-    const notes = [
-      ...staged.preview.notes,
-      ...left.map((path) => `/${pathToText(path)} is not empty and stays`),
-    ];
+    const notes = [...preview.notes, ...left.map((path) => `/${pathToText(path)} is not empty and stays`)];
     return {
-      ...staged.preview,
+      ...preview,
       id: prepared.id,
       notes,
       installed: changes.flatMap(({ action, to }) =>
@@ -86,11 +94,8 @@ export async function runTransaction(
   }
 }
 
-async function stage(
-  prepared: Prepared,
-  request: TransactionRequest,
-): Promise<{ journal: Journal; preview: TransactionPreview }> {
-  const { root, survey, plan, compose } = prepared;
+async function stage(prepared: Prepared, request: TransactionRequest): Promise<Staging> {
+  const { root, survey, compose } = prepared;
   const staging = new Staging(root.disk, survey, compose.owners);
   try {
     sweepStaging(root.disk, root.state);
@@ -98,32 +103,43 @@ async function stage(
     staging.open();
     await layOutAll(prepared, staging, request);
     staging.finish();
-    const decisions = await conffileDecisions(compose);
-    const operations = composeOperations(compose, decisions);
-    const preview = previewOf(prepared, keptConffiles(decisions), staging.ownersSkipped);
     if (staging.ownersSkipped > 0) {
       const text = 'Owners and set-uid bits of some files were not set, because gtpkg does not run as root.';
       request.report({ kind: 'warning', text });
     }
-    operations.push(...stateOperations(prepared, staging, { request, notes: preview.notes }));
-    request.report({ kind: 'advance', id: 'transaction', done: plan.bytes, note: 'writing to the disk' });
-    await root.disk.flush(
-      staging.written,
-      survey.areas.map((area) => area.path),
-    );
-    const areas = survey.areas.map((area) => area.path);
-    return {
-      journal: { id: prepared.id, command: request.command, areas, prune: survey.prune, operations },
-      preview,
-    };
+    return staging;
   } catch (error) {
-    try {
-      sweepStaging(root.disk, root.state);
-    } catch {
-      // the first error says more; the next exclusive openRoot sweeps again
-    }
+    quietly(() => sweepStaging(root.disk, root.state));
     throw diskError(error, 'staging');
   }
+}
+
+// The first error says more; the next exclusive openRoot does it again.
+function quietly(tidy: () => void): void {
+  try {
+    tidy();
+  } catch {
+    // see above
+  }
+}
+
+/** What is to be done to the root, as it is now: scripts may have changed it since it was surveyed. */
+async function composeAll(
+  prepared: Prepared,
+  staging: Staging,
+  request: TransactionRequest,
+): Promise<{ operations: readonly Operation[]; dpkg: DpkgLive | undefined; preview: TransactionPreview }> {
+  const { compose, survey, root, plan } = prepared;
+  const decisions = await conffileDecisions(compose);
+  const operations = composeOperations(compose, decisions);
+  const preview = previewOf(prepared, keptConffiles(decisions), staging.ownersSkipped);
+  const state = stateOperations(prepared, staging, { request, notes: preview.notes });
+  request.report({ kind: 'advance', id: 'transaction', done: plan.bytes, note: 'writing to the disk' });
+  await root.disk.flush(
+    staging.written,
+    survey.areas.map((area) => area.path),
+  );
+  return { operations: [...operations, ...state.operations], dpkg: state.dpkg, preview };
 }
 
 function checkSpace({ root, survey }: Prepared): void {
@@ -176,50 +192,109 @@ async function layOutAll(
   if (failed !== undefined) throw (failed as { error: unknown }).error;
 }
 
-// From here on the root changes. @returns directories that were to go and stay
-async function place({ root, plan }: Prepared, journal: Journal, report: Report): Promise<readonly string[]> {
-  const { disk, state } = root;
-  let length = 0;
-  try {
-    length = writeJournal(disk, state, journal);
-    for (const [index, operation] of journal.operations.entries()) {
-      perform(disk, operation);
-      if (index % 512 === 511) await breathe();
-    }
-    report({ kind: 'advance', id: 'transaction', done: plan.bytes, note: 'making it durable' });
-    await disk.flush(touchedDirectories(journal.operations), journal.areas);
-    commitJournal(disk, state);
-  } catch (error) {
-    await undo(root, journal, { length, error });
-    throw diskError(error, 'putting files in place');
-  }
-  try {
-    return finish(disk, state, journal);
-  } catch (error) {
-    const why = diskError(error, 'clearing up').message;
-    report({
-      kind: 'warning',
-      text: `All is in place, but old files could not be cleared away: ${why}. gtpkg recover does it.`,
-    });
-    return [];
-  }
-}
+/** A transaction from its journal to its commit, and back when something fails. */
+class Execution {
+  readonly #prepared: Prepared;
+  readonly #request: TransactionRequest;
+  #journal: Journal;
+  #length = 0;
 
-async function undo(
-  { disk, state }: OpenRoot,
-  journal: Journal,
-  { length, error }: { length: number; error: unknown },
-): Promise<void> {
-  try {
-    if (disk.exists(state.journal)) {
-      if (length > 0) uncommitJournal(disk, state, length);
-      await rollBack(disk, state, journal);
-    } else {
-      sweepStaging(disk, state);
+  constructor(prepared: Prepared, request: TransactionRequest) {
+    this.#prepared = prepared;
+    this.#request = request;
+    const areas = prepared.survey.areas.map((area) => area.path);
+    const { id, survey, scripts } = prepared;
+    const { command } = request;
+    this.#journal = { id, command, areas, prune: survey.prune, operations: [], scripts, acts: [] };
+  }
+
+  /** From here on the root changes. @returns what was done, and directories that were to go and stay */
+  async run(staging: Staging): Promise<{ preview: TransactionPreview; left: readonly string[] }> {
+    const { root, plan } = this.#prepared;
+    const { report } = this.#request;
+    const { disk, state } = root;
+    let scripts: Scripts | undefined;
+    let preview: TransactionPreview;
+    let doing = 'staging';
+    try {
+      const { askConffile } = this.#request;
+      if (askConffile !== undefined) await askConffiles(this.#prepared.compose, askConffile);
+      scripts = await this.#scripts(staging);
+      if (scripts?.hasBefore === true) {
+        this.#write([]);
+        await scripts.before((act) => this.#record(act));
+      }
+      const composed = await composeAll(this.#prepared, staging, this.#request);
+      preview = composed.preview;
+      doing = 'putting files in place';
+      this.#write(composed.operations);
+      for (const [index, operation] of this.#journal.operations.entries()) {
+        perform(disk, operation);
+        if (index % 512 === 511) await breathe();
+      }
+      await scripts?.after((act) => this.#record(act), composed.dpkg);
+      report({ kind: 'advance', id: 'transaction', done: plan.bytes, note: 'making it durable' });
+      await disk.flush(touchedDirectories(this.#journal.operations), this.#journal.areas);
+      commitJournal(disk, state);
+    } catch (error) {
+      await scripts?.close();
+      await this.#undo(error, doing);
+      throw this.#failure(error, doing);
     }
-  } catch {
-    const kept =
-      'The transaction could not be undone at once: gtpkg recover does it, as does every command that changes this root.';
-    throw diskError(error, 'putting files in place', kept);
+    await scripts?.close();
+    try {
+      return { preview, left: finish(disk, state, this.#journal) };
+    } catch (error) {
+      const why = diskError(error, 'clearing up').message;
+      const text = `All is in place, but old files could not be cleared away: ${why}. gtpkg recover does it.`;
+      report({ kind: 'warning', text });
+      return { preview, left: [] };
+    }
+  }
+
+  async #scripts(staging: Staging): Promise<Scripts | undefined> {
+    const { scripts: policy } = this.#prepared;
+    const { report } = this.#request;
+    if (policy === undefined) return undefined;
+    const { Scripts } = await import('./scripted.js');
+    return new Scripts(this.#prepared, staging, { policy, report });
+  }
+
+  #write(operations: readonly Operation[]): void {
+    const { disk, state } = this.#prepared.root;
+    this.#journal = { ...this.#journal, operations };
+    this.#length = writeJournal(disk, state, this.#journal);
+  }
+
+  #record(act: Act): void {
+    const { disk, state } = this.#prepared.root;
+    this.#journal = { ...this.#journal, acts: [...this.#journal.acts, act] };
+    this.#length += appendAct(disk, state, act);
+  }
+
+  // A script that failed has said so; nothing else is worth telling first.
+  #failure(error: unknown, doing: string): GtpkgError {
+    if (!(error instanceof GtpkgError) || error.code !== 'SCRIPT_FAILED') return diskError(error, doing);
+    const hint = `The root is back in the state before. ${error.hint ?? ''}`;
+    return new GtpkgError(error.code, error.message, { hint, data: error.data, cause: error });
+  }
+
+  async #undo(error: unknown, doing: string): Promise<void> {
+    const { disk, state } = this.#prepared.root;
+    try {
+      if (!disk.exists(state.journal)) {
+        sweepStaging(disk, state);
+        return;
+      }
+      if (this.#length > 0) uncommitJournal(disk, state, this.#length);
+      const failures = await rollBack(disk, state, this.#journal);
+      for (const text of failures) this.#request.report({ kind: 'warning', text });
+    } catch {
+      // nothing was to be undone: the next one clears up
+      if (!disk.exists(state.journal)) return;
+      const kept =
+        'The transaction could not be undone at once: gtpkg recover does it, as does every command that changes this root.';
+      throw diskError(error, doing, kept);
+    }
   }
 }

@@ -100,6 +100,7 @@ const CODES = {
   JOURNAL_CORRUPT: EXIT.root,
   STATUS_CORRUPT: EXIT.root,
   ROOT_OBSTRUCTED: EXIT.root,
+  SCRIPT_FAILED: EXIT.root,
   // busy
   HOME_BUSY: EXIT.busy,
   ROOT_BUSY: EXIT.busy,

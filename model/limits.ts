@@ -247,3 +247,11 @@ export const MAX_BUNDLE_SOURCES = 64;
 export const MAX_STATE_FILE = 512 * MiB;
 /** Symbolic links followed on the way to one path, as Linux does (ELOOP). */
 export const MAX_LINK_HOPS = 40;
+/** How long one maintainer script may take, milliseconds: kernels build their modules in some of them, fonts and TeX their caches. */
+export const MAX_SCRIPT_TIME = 30 * 60 * 1000;
+/** What the scripts of one transaction may print; the log is a help, and the root's file system is not theirs. */
+export const MAX_SCRIPT_LOG = 64 * MiB;
+/** Rounds of triggers that set off further ones: dpkg's chains have two or three, more is a circle. */
+export const MAX_TRIGGER_ROUNDS = 16;
+/** A package's `triggers` file, and what scripts left for us to read of `dpkg-trigger`, diversions and overrides. */
+export const MAX_DPKG_FILE = 16 * MiB;

@@ -1,11 +1,12 @@
 import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
+import { conffileChoice, conffileFlags, scriptFlags, scriptPolicy } from '../change-flags.js';
 import { renderChange } from '../render/plan.js';
 import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Install extends GtpkgCommand<typeof Install, Change> {
   static override usage =
-    'install PKG[=VERSION][/SUITE][@SOURCE]... [--no-recommends] [--no-deps] [--dry-run]';
+    'install PKG[=VERSION][/SUITE][@SOURCE]... [--no-recommends] [--no-deps] [--no-scripts] [--dry-run]';
   static override summary = 'Install packages and what they depend on.';
   static override description =
     'Every byte is checked against the signed index before anything is placed in the root. It comes from whatever peers hold it. PKG=VERSION asks for one version, PKG/SUITE for one suite, PKG@SOURCE for one source.';
@@ -21,6 +22,8 @@ export default class Install extends GtpkgCommand<typeof Install, Change> {
     'no-deltas': Flags.boolean({
       description: 'fetch whole releases, not what changed since the installed ones',
     }),
+    ...scriptFlags,
+    ...conffileFlags,
     'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
   };
 
@@ -28,7 +31,12 @@ export default class Install extends GtpkgCommand<typeof Install, Change> {
     return changeRoot(
       context,
       { kind: 'install', words, recommends: !flags['no-recommends'], dependencies: !flags['no-deps'] },
-      { dryRun: flags['dry-run'], deltas: !flags['no-deltas'] },
+      {
+        dryRun: flags['dry-run'],
+        deltas: !flags['no-deltas'],
+        scripts: scriptPolicy(flags),
+        conffiles: conffileChoice(flags, context.settings),
+      },
     );
   }
 

@@ -1,10 +1,11 @@
 import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
+import { conffileChoice, conffileFlags, scriptFlags, scriptPolicy } from '../change-flags.js';
 import { renderChange } from '../render/plan.js';
 import { changeRoot, type Change } from '../workflows/change.js';
 
 export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
-  static override usage = 'upgrade [PKG...] [--full] [--no-deps] [--dry-run]';
+  static override usage = 'upgrade [PKG...] [--full] [--no-deps] [--no-scripts] [--dry-run]';
   static override summary = 'Bring installed packages to their newest versions.';
   static override description = `Adds nothing and removes nothing unless --full is given; what would need that is listed as held back.`;
   static override examples = [
@@ -20,6 +21,8 @@ export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
     'no-deltas': Flags.boolean({
       description: 'fetch whole releases, not what changed since the installed ones',
     }),
+    ...scriptFlags,
+    ...conffileFlags,
     'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
   };
 
@@ -33,7 +36,12 @@ export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
         recommends: !flags['no-recommends'],
         dependencies: !flags['no-deps'],
       },
-      { dryRun: flags['dry-run'], deltas: !flags['no-deltas'] },
+      {
+        dryRun: flags['dry-run'],
+        deltas: !flags['no-deltas'],
+        scripts: scriptPolicy(flags),
+        conffiles: conffileChoice(flags, context.settings),
+      },
     );
   }
 

@@ -6,6 +6,8 @@
 import { GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
 import type { TransactionStep } from '../../installer/plan.js';
 import type { Plan, Step } from '../../resolver/index.js';
+import type { ScriptPolicy } from '../../installer/script-runner.js';
+import type { ConffileChoice } from '../change-flags.js';
 import type { Context } from '../context.js';
 import { confirm, isInteractive } from '../prompt.js';
 import { err } from '../render/colors.js';
@@ -19,11 +21,21 @@ import { parseWanted } from './versions.js';
 
 export type { Change, ChangeRequest, PlannedStep } from './decide.js';
 
+/** How a change is carried out. */
+export interface ChangeOptions {
+  readonly dryRun: boolean;
+  readonly deltas?: boolean;
+  /** undefined: maintainer scripts are not run */
+  readonly scripts?: ScriptPolicy | undefined;
+  /** what becomes of conffiles that both sides changed */
+  readonly conffiles?: ConffileChoice;
+}
+
 /** @throws GtpkgError NO_SOLUTION, PACKAGE_NOT_FOUND, and all that fetching, verifying and the transaction throw */
 export async function changeRoot(
   context: Context,
   request: ChangeRequest,
-  options: { readonly dryRun: boolean; readonly deltas?: boolean },
+  options: ChangeOptions,
 ): Promise<Change> {
   const there = await rootIsThere(context);
   // a request that cannot be met makes no root
@@ -75,10 +87,14 @@ export async function changeRoot(
           decision.sources.map(({ source, query }) => [source.name, query.commit]),
         ),
         report: context.report,
+        scripts: options.scripts,
+        ...options.conffiles,
       });
     });
     for (const text of result.notes) context.report({ kind: 'note', text });
-    return { ...change, transaction: result.id ?? null, notes: result.notes };
+    const { scriptsNotRun } = result;
+    if (scriptsNotRun.length > 0) context.report({ kind: 'note', text: notRun(scriptsNotRun, options) });
+    return { ...change, transaction: result.id ?? null, notes: result.notes, scriptsNotRun };
   } finally {
     root.close();
   }
@@ -93,6 +109,18 @@ function confirmed(
     const release = candidate === undefined ? undefined : releases.get(candidate.offer.pin);
     return candidate === undefined || release === undefined ? [] : [{ candidate, release }];
   });
+}
+
+function notRun(names: readonly string[], { scripts }: ChangeOptions): string {
+  const shown = names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
+  const one = names.length === 1;
+  const why =
+    scripts !== undefined
+      ? ': the root has no shell'
+      : process.getuid?.() === 0
+        ? ''
+        : ' (--scripts runs them)';
+  return `The maintainer scripts of ${shown} were not run${why}; what ${one ? 'it sets' : 'they set'} up is not set up.`;
 }
 
 /** A release of the plan, and what it costs. */

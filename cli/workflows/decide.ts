@@ -73,6 +73,8 @@ export interface Change {
   /** id in the history; null when nothing was carried out */
   readonly transaction: number | null;
   readonly notes: readonly string[];
+  /** packages of which the maintainer scripts were kept and not run */
+  readonly scriptsNotRun: readonly string[];
 }
 
 /** The answer, and what it was found from. */
@@ -268,6 +270,7 @@ export function describe(
     sizeChange: plan.sizeChange * 1024,
     transaction: null,
     notes: [],
+    scriptsNotRun: [],
   };
 }
 

@@ -203,6 +203,7 @@ const change = (over: Partial<Change>): Change => ({
   sizeChange: 0,
   transaction: null,
   notes: [],
+  scriptsNotRun: [],
   ...over,
 });
 

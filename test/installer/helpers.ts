@@ -49,6 +49,8 @@ export interface PackageSpec {
   readonly files?: Readonly<Record<string, Spec>>;
   readonly conffiles?: readonly string[];
   readonly replaces?: string;
+  /** further control fields */
+  readonly fields?: Readonly<Record<string, string>>;
   readonly scripts?: Readonly<Record<string, string>>;
   /** changes what extract() delivers */
   readonly tamper?: (sink: PayloadSink) => PayloadSink | Promise<PayloadSink>;
@@ -102,6 +104,7 @@ export function release(spec: PackageSpec): VerifiedRelease {
     ['Architecture', 'all'],
     ['Maintainer', 'Test <test@example.org>'],
     ['Replaces', spec.replaces],
+    ...Object.entries(spec.fields ?? {}),
     ['Description', `package ${name}\n with more text`],
   ]);
   const seed = sha256(`${name} ${version}`);
@@ -189,13 +192,14 @@ export async function run(
 ): Promise<TransactionResult> {
   const root = await open(dir, options);
   try {
-    const { command = 'test', conffilePolicy, report = silent } = options;
+    const { command = 'test', conffilePolicy, scripts, report = silent } = options;
     return await runTransaction(root, {
       steps,
       command,
       now: NOW,
       indexCommits: { test: 'c0ffee' },
       report,
+      scripts,
       ...(conffilePolicy === undefined ? {} : { conffilePolicy }),
     });
   } finally {
@@ -239,7 +243,7 @@ export function wholeState(dir: string): Record<string, string> {
   const all: Record<string, string> = Object.fromEntries(picture(dir));
   if (!fs.existsSync(join(state, 'format'))) return { ...all, STATUS: '# packages: 0\n', HISTORY: '' };
   for (const name of fs.readdirSync(state)) {
-    if (!['format', 'status', 'manifests', 'scripts', 'history', 'staging'].includes(name))
+    if (!['format', 'status', 'manifests', 'scripts', 'history', 'staging', 'log'].includes(name))
       all[`LEFT ${name}`] = 'here';
   }
   for (const name of fs.readdirSync(join(state, 'staging'))) all[`LEFT staging/${name}`] = 'here';

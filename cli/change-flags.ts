@@ -1,0 +1,80 @@
+/** What the user wants of maintainer scripts and changed conffiles: by flag, by variable, or what is usual for this user. */
+import { GtpkgError } from '../model/errors.js';
+import type { AskConffile } from '../installer/ask-conffiles.js';
+import type { ConffilePolicy } from '../installer/conffiles.js';
+import type { ScriptPolicy } from '../installer/script-runner.js';
+import { isInteractive } from './prompt.js';
+import * as Flags from './flags.js';
+
+/** Flags of the commands that change packages. */
+export const scriptFlags = {
+  scripts: Flags.boolean({
+    description: 'run maintainer scripts also without root rights: outside of the root, with your rights',
+    exclusive: ['no-scripts'],
+    env: 'GTPKG_SCRIPTS',
+  }),
+  'no-scripts': Flags.boolean({ description: 'keep maintainer scripts and do not run them' }),
+};
+
+/**
+ * How maintainer scripts run; undefined: they do not. Root runs them in the root, as a distribution expects. Without root rights they can
+ * only run outside of it, where a script that does not heed DPKG_ROOT reaches whatever its user can: so only when the user says so.
+ * @throws GtpkgError USAGE for a value of GTPKG_SCRIPTS that is neither yes nor no
+ */
+export function scriptPolicy(flags: {
+  readonly scripts?: boolean;
+  readonly 'no-scripts'?: boolean;
+}): ScriptPolicy | undefined {
+  const text = process.env['GTPKG_SCRIPTS']?.trim() ?? '';
+  if (!['', 'yes', 'no'].includes(text))
+    throw new GtpkgError('USAGE', `GTPKG_SCRIPTS is "${text.slice(0, 80)}"`, {
+      hint: 'It may be yes or no.',
+    });
+  const isRoot = process.getuid?.() === 0;
+  const wanted =
+    flags['no-scripts'] === true ? false : flags.scripts === true || (text === '' ? isRoot : text === 'yes');
+  if (!wanted) return undefined;
+  const frontend = process.env['DEBIAN_FRONTEND'];
+  return { how: isRoot ? 'inside' : 'outside', ...(frontend === undefined ? {} : { frontend }) };
+}
+
+/** The flag of the commands that bring new conffiles. */
+export const conffileFlags = {
+  conffiles: Flags.string({
+    description:
+      'what to do with conffiles that you and the package changed (default: ask, or keep where nobody can be asked)',
+    helpValue: 'keep|replace|ask',
+    env: 'GTPKG_CONFFILES',
+  }),
+};
+
+/** What to do with conffiles that both sides changed. */
+export interface ConffileChoice {
+  readonly conffilePolicy: ConffilePolicy;
+  readonly askConffile?: AskConffile;
+}
+
+/** @throws GtpkgError USAGE */
+export function conffileChoice(
+  flags: { readonly conffiles?: string | undefined },
+  { yes }: { readonly yes: boolean },
+): ConffileChoice {
+  const said = flags.conffiles ?? process.env['GTPKG_CONFFILES'] ?? '';
+  const text = said.trim() === '' ? (yes ? 'keep' : 'ask') : said.trim();
+  if (!['keep', 'replace', 'ask'].includes(text))
+    throw new GtpkgError('USAGE', `--conffiles must be keep, replace or ask, not "${text.slice(0, 80)}"`);
+  if (text === 'replace') return { conffilePolicy: 'new' };
+  if (text === 'keep' || !isInteractive()) return { conffilePolicy: 'keep' };
+  return {
+    conffilePolicy: 'keep',
+    askConffile: async ({ package: name, path }) => {
+      const { select } = await import('@inquirer/prompts');
+      const message = `${path}: you changed it, and so did the new ${name}.`;
+      const choices = [
+        { name: 'keep yours, and put the new one beside it', value: 'keep' as const },
+        { name: 'take the new one, and put yours beside it', value: 'new' as const },
+      ];
+      return select({ message, choices }, { output: process.stderr });
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * Asks about conffiles that the user and the package changed, once everything is staged and before the root changes: whoever answers with ^C
+ * has lost nothing.
+ */
+import { conffileDecisions, keptConffiles, type ComposeContext } from './compose.js';
+import type { ConffilePolicy } from './conffiles.js';
+
+/** A conffile that both sides changed. */
+export interface ConffileQuestion {
+  readonly package: string;
+  /** as people write it */
+  readonly path: string;
+}
+
+export type AskConffile = (question: ConffileQuestion) => Promise<ConffilePolicy>;
+
+/** Fills in `context.answers`. @throws what `ask` throws; the system's errors */
+export async function askConffiles(context: ComposeContext, ask: AskConffile): Promise<void> {
+  const decisions = await conffileDecisions(context);
+  for (const [placement, decision] of decisions) {
+    const question = keptConffiles(new Map([[placement, decision]]))[0];
+    if (question !== undefined)
+      context.answers.set(placement.path, await ask({ package: question.package, path: question.path }));
+  }
+}

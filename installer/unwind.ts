@@ -1,0 +1,64 @@
+/**
+ * Takes back what maintainer scripts did, by the calls that dpkg has for it. ADR 0013.
+ *
+ * A call that fails stops nothing: the files of packages come back in any case, and what failed is said. A call whose interpreter is not
+ * in the root is left out: it went with the packages. All may be called again: Policy §6.2 wants scripts idempotent.
+ */
+import { GtpkgError } from '../model/errors.js';
+import type { Disk } from './disk.js';
+import type { Journal } from './journal.js';
+import { undoCalls, type ScriptCall } from './script-acts.js';
+import { describe, ScriptRunner } from './script-runner.js';
+import type { StatePaths } from './state.js';
+
+export class Unwind {
+  readonly #runner: ScriptRunner;
+  readonly #calls: ReturnType<typeof undoCalls>;
+  readonly #failures: string[] = [];
+
+  private constructor(runner: ScriptRunner, calls: ReturnType<typeof undoCalls>) {
+    this.#runner = runner;
+    this.#calls = calls;
+  }
+
+  /** Ends what still runs of the transaction's scripts. */
+  static async begin(disk: Disk, state: StatePaths, journal: Journal): Promise<Unwind> {
+    const { id, acts, areas, scripts: policy = { how: 'inside' } } = journal;
+    const runner = new ScriptRunner({ disk, state, id, mark: markOf(areas), policy });
+    runner.note('taking back');
+    await runner.killLeftovers();
+    return new Unwind(runner, undoCalls(acts));
+  }
+
+  /** What could not be taken back: one sentence each. */
+  get failures(): readonly string[] {
+    return this.#failures;
+  }
+
+  /** The calls that belong before, or after, the files are put back. @throws the system's errors, of the log */
+  async call(when: 'placed' | 'restored'): Promise<void> {
+    for (const call of this.#calls[when]) await this.#one(call);
+  }
+
+  close(): Promise<void> {
+    return this.#runner.close();
+  }
+
+  async #one(call: ScriptCall): Promise<void> {
+    try {
+      if (this.#runner.canRun(call)) await this.#runner.run(call);
+      else this.#runner.note(`${describe(call)}: left out, its interpreter is not in the root`);
+    } catch (error) {
+      const why = error instanceof GtpkgError ? error.data['reason'] : undefined;
+      const reason = String(why ?? (error instanceof Error ? error.message : error));
+      this.#failures.push(
+        `${describe(call)} failed while the transaction was taken back: ${reason}. What it printed is in /${this.#runner.log} of the root.`,
+      );
+    }
+  }
+}
+
+/** What the scripts of the transaction with these staging areas bear in their environment: unique, as the area's name is. */
+export function markOf(areas: readonly string[]): string {
+  return areas[0]?.slice(areas[0].lastIndexOf('/') + 1) ?? '';
+}
