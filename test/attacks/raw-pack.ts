@@ -44,3 +44,13 @@ export function deltaChain(length: number): Buffer {
   }
   return rawPack(entries);
 }
+
+/** A good pack with one more entry: a delta on whatever stands before it. */
+export function withDelta(pack: Buffer): Buffer {
+  const body = Buffer.from(pack.subarray(0, -20));
+  body.writeUInt32BE(body.readUInt32BE(8) + 1, 8);
+  const delta = Buffer.from([1, 1, 1, 0x78]);
+  const entry = Buffer.concat([entryHead(6, delta.length), Buffer.from([20]), deflateSync(delta)]);
+  const whole = Buffer.concat([body, entry]);
+  return Buffer.concat([whole, createHash('sha1').update(whole).digest()]);
+}

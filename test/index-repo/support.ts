@@ -272,7 +272,7 @@ export class Chain {
       object: commit.oid,
       type: 'commit',
       tag: cosignTagName(commit.oid, claims.as ?? signer.fingerprint),
-      tagger: { name: 'Bob', email: 'bob@example.org', time: Math.floor(Date.now() / 1000) },
+      tagger: { name: 'Bob', email: 'bob@example.org', time: commit.distribution.date.getTime() / 1000 },
       message: formatCosignMessage({ name, sequence, commit: claims.commit ?? commit.sha256, tree }),
     });
     const body = signTag(payload, await signer.sign(payload));
