@@ -2,15 +2,15 @@
  * Index entries and the shards that hold them. docs/formats/index.md §4. Pure; loads neither git nor openpgp.
  *
  * An entry is the release's whole control paragraph, then five fields that pin the release, in this order: Core,
- * Core-Size, Release-Tag, Tree-SHA256, Signer; then, where there are some, its deltas. A shard has one canonical spelling: formatShard(parseShard(x)) = x.
+ * Core-Size, Release-Tag, Tree-SHA256, Signer; then, where it is known, when it was listed, its deltas, its co-signatures. A shard has one canonical spelling: formatShard(parseShard(x)) = x.
  */
 import { createHash } from 'node:crypto';
 import { controlFrom, type Control } from '../model/control.js';
 import { parseParagraph, parseParagraphs, type Paragraph } from '../model/deb822.js';
 import { GtpkgError } from '../model/errors.js';
 import { parseCoreKey, parseFingerprint, parseOid, parseSha256 } from '../model/ids.js';
-import { MAX_CONTROL, MAX_DELTAS, MAX_SHARD } from '../model/limits.js';
-import type { DeltaRef, ReleasePin } from '../model/release.js';
+import { MAX_CONTROL, MAX_COSIGNATURE, MAX_COSIGNATURES, MAX_DELTAS, MAX_SHARD } from '../model/limits.js';
+import type { Cosignature, DeltaRef, ReleasePin } from '../model/release.js';
 import { compareVersions } from '../model/version.js';
 
 /** One release in a suite. */
@@ -18,24 +18,40 @@ export interface IndexEntry {
   readonly pin: ReleasePin;
   /** other cores that give the same files to whoever has an older release */
   readonly deltas: readonly DeltaRef[];
+  /** further signatures on the release; unchecked */
+  readonly cosignatures: readonly Cosignature[];
   /** the release's own control paragraph, without the index's own fields */
   readonly control: Control;
   /** all fields of the entry */
   readonly fields: Paragraph;
 }
 
-const PIN_FIELDS = ['Core', 'Core-Size', 'Release-Tag', 'Tree-SHA256', 'Signer', 'Deltas'] as const;
+const PIN_FIELDS = [
+  'Core',
+  'Core-Size',
+  'Release-Tag',
+  'Tree-SHA256',
+  'Signer',
+  'Listed',
+  'Deltas',
+  'Cosignatures',
+] as const;
+
+/** What an entry has beside its pin. */
+type Extra = Pick<IndexEntry, 'deltas' | 'cosignatures'>;
 
 // The control paragraph is typed on first use: a reader of 63,000 entries looks into few of them.
 class LazyEntry implements IndexEntry {
   readonly pin: ReleasePin;
   readonly deltas: readonly DeltaRef[];
+  readonly cosignatures: readonly Cosignature[];
   readonly fields: Paragraph;
   #control: Control | undefined;
 
-  constructor(pin: ReleasePin, deltas: readonly DeltaRef[], fields: Paragraph) {
+  constructor(pin: ReleasePin, extra: Extra, fields: Paragraph) {
     this.pin = pin;
-    this.deltas = deltas;
+    this.deltas = extra.deltas;
+    this.cosignatures = extra.cosignatures;
     this.fields = fields;
   }
 
@@ -56,12 +72,30 @@ function withoutPin(fields: Paragraph): Paragraph {
  * cannot be written as one paragraph
  */
 export function entryFrom(control: Control, pin: ReleasePin, deltas: readonly DeltaRef[] = []): IndexEntry {
+  return makeEntry(control, pin, { deltas, cosignatures: [] });
+}
+
+/** The same release with another date of listing, deltas or co-signatures. @throws GtpkgError ENTRY_MALFORMED */
+export function amendEntry(
+  entry: IndexEntry,
+  change: Partial<Extra> & { readonly listed?: Date },
+): IndexEntry {
+  const { control, pin, deltas, cosignatures } = entry;
+  const { listed = pin.listed, ...extra } = change;
+  return makeEntry(
+    control,
+    { ...pin, ...(listed === undefined ? {} : { listed }) },
+    { deltas, cosignatures, ...extra },
+  );
+}
+
+function makeEntry(control: Control, pin: ReleasePin, extra: Extra): IndexEntry {
   const fields = control.fields.clone();
   for (const name of PIN_FIELDS) {
     if (fields.has(name))
       throw malformed(pin.name, `its control paragraph has a field ${name}, which belongs to the index`);
   }
-  const text = written(setPin(fields, pin, deltas), pin.name);
+  const text = written(setPin(fields, pin, extra), pin.name);
   if (Buffer.byteLength(text) > MAX_CONTROL)
     throw malformed(pin.name, `it is larger than ${MAX_CONTROL} bytes`);
   // what is written must read back as the same one paragraph: no smuggled line breaks
@@ -104,8 +138,13 @@ export function entryOf(fields: Paragraph): IndexEntry {
       tag: parseOid(need('Release-Tag')),
       tree: parseSha256(need('Tree-SHA256')),
       signer: parseFingerprint(need('Signer')),
+      ...(fields.has('Listed') ? { listed: parseListed(need('Listed'), name) } : {}),
     };
-    return new LazyEntry(pin, parseDeltas(fields.get('Deltas'), pin), fields);
+    const extra = {
+      deltas: parseDeltas(fields.get('Deltas'), pin),
+      cosignatures: parseCosignatures(fields.get('Cosignatures'), pin),
+    };
+    return new LazyEntry(pin, extra, fields);
   } catch (cause) {
     if (cause instanceof GtpkgError && cause.code === 'ENTRY_MALFORMED') throw cause;
     throw malformed(name, cause instanceof Error ? cause.message : 'a field is malformed', cause);
@@ -133,6 +172,45 @@ function parseDeltas(text: string | undefined, { name }: ReleasePin): readonly D
 function formatDeltas(deltas: readonly DeltaRef[]): string {
   return deltas
     .map(({ version, from, core }) => `\n ${version} ${from} ${core.key} ${core.byteLength}`)
+    .join('');
+}
+
+// RFC 3339, UTC, whole seconds, as `Date` in `distribution`.
+function parseListed(text: string, name: string): Date {
+  const date = new Date(text);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text) || formatListed(date) !== text)
+    throw malformed(name, 'Listed is not a date');
+  return date;
+}
+
+function formatListed(date: Date): string {
+  return Number.isNaN(date.getTime()) ? '' : `${date.toISOString().slice(0, 19)}Z`;
+}
+
+// One a line: the primary fingerprint claimed, and the raw tag object in base64. Sorted by fingerprint, none twice.
+const COSIGNATURE = /^ ([0-9A-F]{40}) ([A-Za-z0-9+/]+={0,2})$/;
+
+function parseCosignatures(text: string | undefined, { name }: ReleasePin): readonly Cosignature[] {
+  if (text === undefined) return [];
+  const [first, ...lines] = text.split('\n');
+  if (first !== '' || lines.length === 0 || lines.length > MAX_COSIGNATURES)
+    throw malformed(name, 'the field Cosignatures has no proper lines');
+  const found = lines.map((line): Cosignature => {
+    const [, signer = '', base64 = ''] = COSIGNATURE.exec(line) ?? [];
+    const tag = Buffer.from(base64, 'base64');
+    if (tag.length === 0 || tag.length > MAX_COSIGNATURE || tag.toString('base64') !== base64)
+      throw malformed(name, 'a line of the field Cosignatures is malformed');
+    return { signer: parseFingerprint(signer), tag };
+  });
+  if (found.some(({ signer }, i) => i > 0 && signer <= (found[i - 1] as Cosignature).signer))
+    throw malformed(name, 'its co-signatures are out of order, or one stands twice');
+  return found;
+}
+
+function formatCosignatures(all: readonly Cosignature[]): string {
+  return [...all]
+    .sort((a, b) => (a.signer < b.signer ? -1 : 1))
+    .map(({ signer, tag }) => `\n ${signer} ${Buffer.from(tag).toString('base64')}`)
     .join('');
 }
 
@@ -224,13 +302,15 @@ export function parseShard(bytes: Uint8Array, place: ShardPlace = { where: 'shar
 }
 
 function canonicalText(entry: IndexEntry): string {
-  return setPin(entry.control.fields.clone(), entry.pin, entry.deltas).toString();
+  return setPin(entry.control.fields.clone(), entry.pin, entry).toString();
 }
 
-function setPin(fields: Paragraph, pin: ReleasePin, deltas: readonly DeltaRef[]): Paragraph {
+function setPin(fields: Paragraph, pin: ReleasePin, { deltas, cosignatures }: Extra): Paragraph {
   fields.set('Core', pin.core.key).set('Core-Size', String(pin.core.byteLength)).set('Release-Tag', pin.tag);
   fields.set('Tree-SHA256', pin.tree).set('Signer', pin.signer);
-  return deltas.length === 0 ? fields : fields.set('Deltas', formatDeltas(deltas));
+  if (pin.listed !== undefined) fields.set('Listed', formatListed(pin.listed));
+  if (deltas.length > 0) fields.set('Deltas', formatDeltas(deltas));
+  return cosignatures.length === 0 ? fields : fields.set('Cosignatures', formatCosignatures(cosignatures));
 }
 
 function malformed(name: string, what: string, cause?: unknown): GtpkgError {

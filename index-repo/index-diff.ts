@@ -2,10 +2,10 @@
  * What differs between two states of an index, told from their trees and not from what a commit's message says.
  */
 import type { Oid } from '../model/index.js';
-import { describe as describeKey } from '../trust/describe.js';
 import { formatDate, type Distribution } from './documents.js';
 import { parseShard, type IndexEntry } from './entry.js';
 import { parseShardPath } from './entry-changes.js';
+import { describeKeyFile } from './key-files.js';
 import { openIndex, viewIndex, type IndexView } from './index-view.js';
 import { diffFiles, type Read } from './walk.js';
 
@@ -75,21 +75,13 @@ function rootsOf(old: IndexView | undefined, now: IndexView): IndexDifference[] 
 type Change = { readonly path: string; readonly before?: Oid; readonly after?: Oid };
 
 async function keyOf(read: Read, { path, before, after }: Change): Promise<IndexDifference> {
-  const { readCertificate } = await import('../trust/keys.js');
   const say = async (oid: Oid | undefined): Promise<string | undefined> => {
     if (oid === undefined) return undefined;
-    try {
-      const { userIds, revocation, expires } = describeKey(readCertificate((await read(oid)).body));
-      const state =
-        revocation === undefined
-          ? ''
-          : revocation.kind === 'hard'
-            ? ' (revoked: compromised)'
-            : ' (revoked: retired)';
-      return `${userIds[0] ?? ''}${state}${expires === undefined ? '' : ` (until ${formatDate(expires)})`}`.trim();
-    } catch {
-      return 'no readable key';
-    }
+    const key = describeKeyFile((await read(oid)).body);
+    if (key === undefined) return 'no readable key';
+    const { userId, revocation, expires } = key;
+    const state = revocation === undefined ? '' : ` (revoked${revocation === 'soft' ? ': retired' : ''})`;
+    return `${userId}${state}${expires === undefined ? '' : ` (until ${formatDate(expires)})`}`.trim();
   };
   return difference(
     'key',

@@ -3,6 +3,7 @@
  * `query.js`, `state.js` or `sync.js` alone: they load neither git nor openpgp.
  */
 export {
+  amendEntry,
   compareEntries,
   entryFrom,
   formatShard,
@@ -44,9 +45,11 @@ export type { EntryCounts } from './entry-changes.js';
 export { checkFresh, parseState, type TrustedState } from './state.js';
 export { TrustedIndex, type IndexHead, type IndexUpdate } from './trusted-index.js';
 export { indexLog, listEntries, showIndex, type IndexInfo, type ListedEntry, type LogEntry } from './log.js';
+export { describeKeyFile } from './key-files.js';
 export {
   headOf,
   introductionOf,
+  keyFilesOf,
   openIndex,
   PENDING,
   readIndexKey,

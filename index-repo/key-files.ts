@@ -3,7 +3,9 @@
  */
 import { GtpkgError, limits, type Fingerprint } from '../model/index.js';
 import { parseTree } from '../git/objects.js';
+import { describe } from '../trust/describe.js';
 import { PublicKey } from '../trust/index.js';
+import { readCertificate } from '../trust/keys.js';
 import { take, type Lookup, type OpenedCommit, type Top } from './index-commit.js';
 
 /** A key file holds the key that it is named after. @throws GtpkgError KEY_MALFORMED, KEY_WEAK, INDEX_MALFORMED */
@@ -39,6 +41,25 @@ export async function keysNamed(
       found.push(await parseKeyFile(fingerprint, take(lookup, oid, 'blob', limits.MAX_PUBLIC_KEY)));
   }
   return found;
+}
+
+/** What a key file of a verified index says, without checking it again: for people, never for a verdict. */
+export function describeKeyFile(bytes: Uint8Array):
+  | {
+      readonly userId: string;
+      readonly revocation: 'hard' | 'soft' | undefined;
+      readonly expires: Date | undefined;
+      readonly weakFrom: Date | undefined;
+    }
+  | undefined {
+  try {
+    const { userIds, revocation, expires, signing } = describe(readCertificate(bytes));
+    const weakFrom = signing.map((key) => key.weakFrom).find((date) => date !== undefined);
+    return { userId: userIds[0] ?? '', revocation: revocation?.kind, expires, weakFrom };
+  } catch (error) {
+    if (error instanceof GtpkgError) return undefined;
+    throw error;
+  }
 }
 
 /** Roots of a top that was trusted before. */

@@ -127,6 +127,7 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
   const rules = {
     keepVersions: Math.max(1, options.keepVersions ?? KEEP_VERSIONS),
     allowOlder: options.allowOlder ?? false,
+    date: dates(options.now, 1).date,
   };
   const edits = await editShards(read, view.top.get('suites')?.oid, entryChanges, rules);
   const lines = [...edits.lines];

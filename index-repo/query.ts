@@ -300,6 +300,7 @@ function inSuite(entry: IndexEntry, suite: string): QueryEntry {
     suite,
     pin: entry.pin,
     deltas: entry.deltas,
+    cosignatures: entry.cosignatures,
     fields: entry.fields,
     get control() {
       return entry.control;

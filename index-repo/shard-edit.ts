@@ -1,8 +1,8 @@
 /**
  * Applies additions and removals of entries to the shards of an index; reads only the shards they touch.
  */
-import { GtpkgError, compareVersions, type Fingerprint, type Oid } from '../model/index.js';
-import { compareEntries, formatShard, parseShard, shardPath, type IndexEntry } from './entry.js';
+import { GtpkgError, compareVersions, type Cosignature, type Fingerprint, type Oid } from '../model/index.js';
+import { amendEntry, compareEntries, formatShard, parseShard, shardPath, type IndexEntry } from './entry.js';
 import { findPath, readTree, type Read } from './walk.js';
 
 /** A change of one suite. */
@@ -22,6 +22,8 @@ export interface EntryRules {
   readonly keepVersions: number;
   /** accept a version lower than the highest that is there */
   readonly allowOlder: boolean;
+  /** date of the commit: what is listed now is listed since then */
+  readonly date: Date;
 }
 
 /** What came of it: changed files, and a line for each change. */
@@ -94,12 +96,18 @@ interface Shard {
 
 function add(
   shard: Shard,
-  { suite, entry }: Extract<EntryChange, { kind: 'add' }>,
+  { suite, entry: given }: Extract<EntryChange, { kind: 'add' }>,
   rules: EntryRules,
 ): string[] | undefined {
-  const { name, version, architecture } = entry.pin;
+  const { name, version, architecture } = given.pin;
   const own = shard.entries.filter((other) => other.pin.name === name);
   const twin = own.find((other) => compareVersions(other.pin.version, version) === 0);
+  // index.md §4: since when this very tag is listed; what was signed on it stays
+  const same = twin?.pin.tag === given.pin.tag ? twin : undefined;
+  const entry = amendEntry(given, {
+    listed: same === undefined ? rules.date : (same.pin.listed ?? rules.date),
+    cosignatures: mergeCosignatures(same?.cosignatures ?? [], given.cosignatures),
+  });
   if (twin !== undefined) {
     if (twin.fields.toString() === entry.fields.toString()) return undefined;
     if (twin.pin.tree !== entry.pin.tree) {
@@ -114,7 +122,7 @@ function add(
             architecture,
             suite,
             published: twin.pin.tree,
-            offered: entry.pin.tree,
+            offered: given.pin.tree,
           },
         },
       );
@@ -145,6 +153,14 @@ function add(
     `add ${name} ${version} (${architecture}) to ${suite}`,
     ...dropped.map(({ pin }) => `drop ${name} ${pin.version} (${architecture}) from ${suite}`),
   ];
+}
+
+// The newer one of a signer wins: it may be by a key that lives longer.
+function mergeCosignatures(
+  known: readonly Cosignature[],
+  came: readonly Cosignature[],
+): readonly Cosignature[] {
+  return [...new Map([...known, ...came].map((each) => [each.signer, each])).values()];
 }
 
 function remove(shard: Shard, { suite, name, version }: Extract<EntryChange, { kind: 'remove' }>): string[] {

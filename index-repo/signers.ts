@@ -98,8 +98,7 @@ export async function verifyStatement(
   try {
     return (await verifyDetached({ signed, signature, keys, now })).signer;
   } catch (error) {
-    if (position === undefined || !(error instanceof GtpkgError) || error.code !== 'SIGNER_EXPIRED')
-      throw error;
+    if (position === undefined || !(error instanceof GtpkgError) || !isOutOfTime(error)) throw error;
     const stated = Math.max(statement.stated.getTime(), position.commitDate.getTime());
     const { signer, issuer } = await verifyDetached({
       signed,
@@ -110,10 +109,19 @@ export async function verifyStatement(
     const key = keys
       .find((owner) => owner.fingerprint === signer)
       ?.signing.find((one) => one.fingerprint === issuer);
-    if (position.parentDate !== undefined && key?.expires !== undefined && key.expires <= position.parentDate)
+    const { parentDate } = position;
+    if (
+      parentDate !== undefined &&
+      [key?.expires, key?.weakFrom].some((end) => end !== undefined && end <= parentDate)
+    )
       throw error;
     return signer;
   }
+}
+
+// The key has expired, or its algorithm is refused since a date.
+function isOutOfTime({ code, data }: GtpkgError): boolean {
+  return code === 'SIGNER_EXPIRED' || (code === 'SIGNATURE_WEAK' && data['since'] !== undefined);
 }
 
 /** What requireSigners needs. */

@@ -25,6 +25,9 @@ export const MAX_DELTA_FILE = 32 * MiB;
 export const MAX_DELTA_GZIP = 16 * MiB;
 /** Deltas that an index entry lists. */
 export const MAX_DELTAS = 8;
+/** Co-signatures that an index entry lists, and the bytes of one: a tag and an RSA signature. */
+export const MAX_COSIGNATURES = 16;
+export const MAX_COSIGNATURE = 8 * KiB;
 /** Depth of directories in a tree or a path: Linux's PATH_MAX leaves ~2,000, no package needs 128. */
 export const MAX_PATH_DEPTH = 128;
 /** Linux's PATH_MAX and NAME_MAX. */

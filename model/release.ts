@@ -28,6 +28,19 @@ export interface ReleasePin extends ReleaseId {
   readonly tree: Sha256;
   /** primary fingerprint of the release's signer */
   readonly signer: Fingerprint;
+  /**
+   * When the index first listed this tag, as its roots say: the clock by which the signer's key is judged, since nobody but they can
+   * choose it. Absent in older indexes: the key is then judged now.
+   */
+  readonly listed?: Date;
+}
+
+/** One more signature on a release, made later or by somebody else than its signer. */
+export interface Cosignature {
+  /** primary fingerprint that it claims; proven only by checking it */
+  readonly signer: Fingerprint;
+  /** the signed annotated tag object, raw */
+  readonly tag: Uint8Array;
 }
 
 /** A delta of a release, as its index entry lists it: another core that, with an older release at hand, gives the same files. */

@@ -223,6 +223,7 @@ async function verifyTag(
     signature: tag.signature,
     keys: accepted,
     now,
+    listed: pin.listed,
   });
   if (signer !== pin.signer)
     throw new GtpkgError(

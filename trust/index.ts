@@ -3,5 +3,7 @@ export { generateKey, PublicKey, type GeneratedKey, type GenerateOptions } from 
 export { verifyDetached, type VerifiedSignature, type VerifyOptions } from './verify.js';
 export { verifyClearSigned, type ClearSigned, type SignatureVerdict } from './cleartext.js';
 export { readKeyring, type Keyring } from './keyring.js';
+export { isNear } from './algorithms.js';
+export { REVOCATION_REASONS, type RevocationReason } from './revoke.js';
 export { KeyStore, type KeyInfo } from './keystore.js';
 export type { AskPassphrase, Signer } from './signer.js';

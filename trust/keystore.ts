@@ -21,6 +21,7 @@ import {
   type GenerateOptions,
 } from './keys.js';
 import { readKeyMaterial, readPackets, readProtection, TAG, type Packet } from './packets.js';
+import type { RevocationOptions } from './revoke.js';
 import { openSigner, protections, type AskPassphrase, type Signer } from './signer.js';
 
 /** One key of the store. */
@@ -179,6 +180,17 @@ export class KeyStore {
       hint: 'Give the whole fingerprint.',
       data: { key: text, matches: found.map(({ fingerprint }) => fingerprint) },
     });
+  }
+
+  /**
+   * The public key as it is once it is revoked; nothing is stored: import it when it is to be so.
+   * @throws GtpkgError KEY_NOT_FOUND, PASSPHRASE_NEEDED, PASSPHRASE_WRONG
+   */
+  async revoked(fingerprint: Fingerprint, options: RevocationOptions): Promise<PublicKey> {
+    const secret = await this.#load(fingerprint, true);
+    if (secret === undefined) return this.#missing(fingerprint, 'no private key of');
+    const { revokeKey } = await import('./revoke.js');
+    return revokeKey(fingerprint, secret, options);
   }
 
   /**

@@ -111,7 +111,11 @@ interface Lock {
   readonly ask: AskPassphrase;
 }
 
-async function unlock(packet: OpenPGP.SecretKeyPacket, { fingerprint, locked, ask }: Lock): Promise<void> {
+/** Opens a secret packet in memory. @throws GtpkgError PASSPHRASE_NEEDED, PASSPHRASE_WRONG, KEY_MALFORMED */
+export async function unlock(
+  packet: OpenPGP.SecretKeyPacket,
+  { fingerprint, locked, ask }: Lock,
+): Promise<void> {
   const data = { fingerprint };
   try {
     if (locked) {

@@ -161,10 +161,12 @@ function checkTimes({ owner, key, fields, now, listed }: Times): void {
     throw refuse(
       'SIGNATURE_WEAK',
       `signed with a key of ${signer} whose algorithm is refused since ${key.weakFrom.toISOString().slice(0, 10)}`,
-      data,
+      { ...data, since: key.weakFrom.toISOString() },
     );
   }
-  if (created > at + limits.CLOCK_SKEW || key.created.getTime() > at + limits.CLOCK_SKEW) {
+  // signing and listing take time, and a signature may be younger than what the listing says: only now counts here
+  const latest = now.getTime() + limits.CLOCK_SKEW;
+  if (created > latest || key.created.getTime() > latest) {
     throw refuse(
       'SIGNATURE_FUTURE',
       `the signature by ${signer} is dated ${new Date(created).toISOString()}, in the future`,

@@ -40,7 +40,11 @@ export async function listPackages(context: Context, which: Listing['which']): P
   const { root } = context.settings;
   const installed = installedByName(context);
   if (which === 'installed') {
-    const packages = [...installed.values()].map((each) => row(each, stateOf(each))).sort(byName);
+    const { revokedInstalls } = await import('./signer-states.js');
+    const revoked = new Set((await revokedInstalls(context)).map((each) => each.name));
+    const packages = [...installed.values()]
+      .map((each) => row(each, stateOf(each, revoked.has(each.name))))
+      .sort(byName);
     return { which, root, packages };
   }
   const { OfferedUniverse, openSources } = await import('./offers.js');
@@ -73,8 +77,8 @@ function byName(a: ListedPackage, b: ListedPackage): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-function stateOf(each: InstalledPackage): string {
-  return ['installed', each.auto ? 'automatic' : '', each.held ? 'held' : '']
+function stateOf(each: InstalledPackage, revoked: boolean): string {
+  return ['installed', each.auto ? 'automatic' : '', each.held ? 'held' : '', revoked ? 'signer revoked' : '']
     .filter((part) => part !== '')
     .join(', ');
 }

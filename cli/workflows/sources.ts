@@ -114,6 +114,7 @@ export async function updateSources(context: Context, names: readonly string[]):
     }
   }
   context.report({ kind: 'end', id: 'update' });
+  await warnOfKeys(context, sources);
   if (first !== undefined) {
     throw new GtpkgError(first.code, first.message, {
       ...(first.hint === undefined ? {} : { hint: first.hint }),
@@ -122,6 +123,25 @@ export async function updateSources(context: Context, names: readonly string[]):
     });
   }
   return updates;
+}
+
+/** Names what is installed and signed by a key that was revoked since, and root keys that will be refused before long. */
+async function warnOfKeys(context: Context, sources: readonly Source[]): Promise<void> {
+  const { revokedInstalls, troubledKeys } = await import('./signer-states.js');
+  const { isNear } = await import('../../trust/algorithms.js');
+  for (const { name, version, signer } of await revokedInstalls(context))
+    context.report({
+      kind: 'warning',
+      text: `${name} ${version} is installed, and its signer's key ${signer} was revoked: upgrade or remove it`,
+    });
+  for (const source of sources)
+    for (const [key, { weakFrom, root, userId }] of await troubledKeys(source)) {
+      if (!root || weakFrom === null || !isNear(new Date(weakFrom), context.now)) continue;
+      context.report({
+        kind: 'warning',
+        text: `the root key ${key} (${userId}) of ${source.name} is refused from ${weakFrom.slice(0, 10)} on: its algorithm is too weak then`,
+      });
+    }
 }
 
 /** Forgets a source. @throws GtpkgError SOURCE_NOT_FOUND */

@@ -11,6 +11,7 @@ import { hearNotices, spreadEvidence } from './notices.js';
 import { openQuery, queryPath } from './offers.js';
 import { indexRepository } from './own-index.js';
 import { meetPeers } from './releases.js';
+import { recordKeys } from './signer-states.js';
 import { sourcePolicy } from './trust-state.js';
 import { statePath, summary } from './trusted-source.js';
 
@@ -141,6 +142,7 @@ async function take(
     ...from,
   });
   const packages = await ensureQuery(context, source, done.commit);
+  await recordKeys(source, done.commit);
   await sourcePolicy(context, source);
   const update = {
     name: source.name,

@@ -79,6 +79,7 @@ export async function commitAnyway({ directory }: IndexPlace, wish: CommitWish):
   const edits = await editShards((oid) => repository.read(oid), view.top.get('suites')?.oid, changes, {
     keepVersions: 9,
     allowOlder: true,
+    date: wish.now ?? new Date(),
   });
   const files = new Map(edits.files);
   for (const key of wish.keys ?? []) files.set(`keys/${key.fingerprint}.asc`, Buffer.from(key.armored));

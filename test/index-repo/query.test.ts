@@ -105,10 +105,12 @@ describe('a query file', () => {
         const [entry] = file.byName('postfix');
         assert.ok(entry);
         assert.equal(entry.control.relations.provides[0]?.name, 'mta');
+        const { listed, ...pin } = entry.pin;
         assert.deepEqual(
-          entry.pin,
+          pin,
           makeEntry('postfix', '1', ada.fingerprint, { fields: { Provides: 'mta' } }).pin,
         );
+        assert.ok(listed instanceof Date, 'the index says since when it is listed');
         assert.deepEqual(file.startingWith('p'), ['postfix']);
         assert.deepEqual(file.startingWith('', 2), ['data', 'hello']);
         assert.deepEqual(file.startingWith('zz'), []);

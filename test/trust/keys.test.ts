@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import * as openpgp from 'openpgp';
-import { GtpkgError, limits } from '../../model/index.js';
-import { generateKey, PublicKey, verifyDetached } from '../../trust/index.js';
+import { GtpkgError, limits, type Fingerprint } from '../../model/index.js';
+import { inTemp } from '../git/support.js';
+import { generateKey, isNear, KeyStore, PublicKey, verifyDetached } from '../../trust/index.js';
 import { bytesOf, makeKey, makePacket, makeRsaKey, makeSignature, type ForgedKey } from './forge.js';
 import { Gpg, noGpg, refused } from './support.js';
 
@@ -242,8 +243,63 @@ describe('revocation', () => {
       assert.equal(revoked.revoked, true);
       await refused('SIGNER_REVOKED', () => check(signature, publicKey));
       await refused('SIGNER_REVOKED', () => check(signature, publicKey, new Date(Date.now() - 8 * DAY)));
+      // who listed it decides, and only for a key that went out of use: not the signature's own date
+      const soft = kind.startsWith('soft');
+      assert.equal(revoked.revocation?.kind, soft ? 'soft' : 'hard');
+      const listed = (days: number): Promise<string> =>
+        verifyDetached({
+          signed,
+          signature,
+          keys: [revoked],
+          now: new Date(),
+          listed: new Date(Date.now() - days * DAY),
+        }).then(({ signer }) => signer);
+      if (soft) assert.equal(await listed(2), key.fingerprint);
+      else await refused('SIGNER_REVOKED', () => listed(2));
+      await refused('SIGNER_REVOKED', () => listed(0.5));
     });
   }
+
+  test('soft, then hard: it is hard, whichever way the copies are merged', async () => {
+    const key = await makeKey({ date: new Date(Date.now() - 10 * DAY) });
+    const revoke = (flag: openpgp.enums.reasonForRevocation, days: number): Promise<string> =>
+      openpgp
+        .revokeKey({
+          key: key.secret,
+          reasonForRevocation: { flag, string: '' },
+          date: new Date(Date.now() - days * DAY),
+        })
+        .then(({ publicKey }) => publicKey);
+    const [soft, hard] = [await revoke(flags.keyRetired, 5), await revoke(flags.keyCompromised, 1)];
+    for (const order of [
+      [soft, hard],
+      [hard, soft],
+    ]) {
+      await inTemp(async (directory) => {
+        const store = new KeyStore(directory);
+        for (const copy of order) await store.import(copy);
+        assert.equal((await store.publicKey(key.fingerprint as Fingerprint)).revocation?.kind, 'hard');
+      });
+    }
+  });
+
+  test('an algorithm that ends on a date: good before it, refused from it on, and told a year ahead', async () => {
+    const key = await makeRsaKey(new Date(Date.now() - 10 * DAY));
+    const signature = await makeSignature(key, signed);
+    const parsed = await PublicKey.parse(key.publicKey);
+    const end = limits.LATER_RSA_DATE;
+    assert.deepEqual(parsed.weakFrom, end);
+    assert.equal(await check(signature, key.publicKey, new Date(end.getTime() - 1000)), key.fingerprint);
+    await refused('SIGNATURE_WEAK', () => check(signature, key.publicKey, end));
+    const listed = new Date(end.getTime() - DAY);
+    assert.equal(
+      (await verifyDetached({ signed, signature, keys: [parsed], now: end, listed })).signer,
+      key.fingerprint,
+    );
+    assert.equal(isNear(end, new Date(end.getTime() - 364 * DAY)), true);
+    assert.equal(isNear(end, new Date(end.getTime() - 366 * DAY)), false);
+    assert.equal((await PublicKey.parse((await makeKey()).publicKey)).weakFrom, undefined);
+  });
 
   test('with SHA-1, or with a critical part nobody knows, it still counts', async () => {
     const key = await makeRsaKey(new Date(Date.now() - 10 * DAY));
