@@ -3,15 +3,19 @@
  *
  * An older file of the same source makes it quick: only shards that changed since are read and taken apart.
  */
-import { compareVersions, parseRelations, type GtpkgError, type Oid } from '../model/index.js';
+import { dirname } from 'node:path';
+import { compareVersions, type GtpkgError, type Oid } from '../model/index.js';
 import { parseTree } from '../git/objects.js';
 import type { Repository } from '../git/repository.js';
+import { Spill } from '../git/spill.js';
 import { shardPath } from './entry.js';
 import { parseShardPath } from './entry-changes.js';
 import { openIndex } from './index-view.js';
+import { lowerBound, nameAt } from './name-table.js';
 import type { QueryMeta } from './query-format.js';
-import { writeGroups, type Group, type StoredEntry } from './query-write.js';
-import { QueryFile } from './query.js';
+import { QueryTables } from './query-tables.js';
+import { writeQuery, type FreshEntry, type Group, type Step } from './query-write.js';
+import { takeApart } from './stanzas.js';
 import { diffFiles, findPath, walkTree, type Read } from './walk.js';
 
 /** How a query file is made. */
@@ -31,9 +35,10 @@ export interface Compiled {
   readonly shards: number;
 }
 
-interface Stanza extends StoredEntry {
-  readonly version: string;
-}
+/** Fresh entries up to so many bytes stay in memory: those of an update, not those of a distribution. */
+const IN_MEMORY = 8 << 20;
+
+type Fresh = Map<string, FreshEntry[]>;
 
 /**
  * @param commit - a commit whose tree is whole and verified
@@ -42,12 +47,24 @@ interface Stanza extends StoredEntry {
 export async function compileQuery(dir: string, commit: Oid, options: CompileOptions): Promise<Compiled> {
   const repository = await openIndex(dir);
   const previous = openPrevious(options);
+  const aside = new Spill(dirname(options.path), IN_MEMORY);
   try {
     const changed =
       previous === undefined ? undefined : await changedShards(repository, previous.commit, commit);
-    const places = new Places(changed === undefined ? [] : (previous?.meta.places ?? []));
+    const base = changed === undefined ? undefined : previous;
+    const places = new Places(base?.meta.places ?? []);
     const wanted = new Set([...options.architectures, 'all']);
-    const fresh = new Map<string, Stanza[]>();
+    const fresh: Fresh = new Map();
+    const add = (body: Buffer, place: number): void => {
+      const at = aside.put(body);
+      for (const { name, version, provides, bytes } of takeApart(body)) {
+        const [start, length] = [at + bytes.byteOffset - body.byteOffset, bytes.length];
+        const entry = { place, version, provides, bytes: () => aside.take(start, length) };
+        const known = fresh.get(name);
+        if (known === undefined) fresh.set(name, [entry]);
+        else known.push(entry);
+      }
+    };
     const read: Read = (oid) => repository.read(oid);
     let shards = 0;
     for await (const { path, body } of changed === undefined
@@ -56,28 +73,27 @@ export async function compileQuery(dir: string, commit: Oid, options: CompileOpt
       const place = parseShardPath(path);
       if (place === undefined || !wanted.has(place.architecture)) continue;
       shards++;
-      for (const [name, stanza] of takeApart(body, places.number(place.suite, place.architecture))) {
-        const known = fresh.get(name);
-        if (known === undefined) fresh.set(name, [stanza]);
-        else known.push(stanza);
-      }
+      add(body, places.number(place.suite, place.architecture));
     }
-    const kept = changed === undefined || previous === undefined ? [] : keptGroups(previous, changed, fresh);
-    const groups = [...kept, ...[...fresh].map(([name, stanzas]) => groupOf(name, stanzas, places))];
+    const touched = touchedBy(changed ?? new Map());
+    if (base !== undefined) keepOthers(base, touched, add);
+    const groups = [...fresh].map(([name, entries]) => groupOf(name, entries, places));
     groups.sort((a, b) => (a.name < b.name ? -1 : 1));
     const meta: QueryMeta = { architectures: [...options.architectures].sort(), places: places.list };
-    const written = await writeGroups(options.path, { commit, meta, groups });
+    const steps = stepsOf(base, touched, groups);
+    const written = await writeQuery(options.path, { commit, meta, previous: base, steps });
     return { ...written, shards };
   } finally {
+    aside.close();
     previous?.close();
   }
 }
 
 // The file that is there, if it can be built upon.
-function openPrevious({ path, architectures }: CompileOptions): QueryFile | undefined {
-  let file: QueryFile;
+function openPrevious({ path, architectures }: CompileOptions): QueryTables | undefined {
+  let file: QueryTables;
   try {
-    file = QueryFile.open(path);
+    file = QueryTables.open(path);
   } catch (error) {
     if (['INDEX_NOT_FOUND', 'INDEX_CORRUPT'].includes((error as GtpkgError).code)) return undefined;
     throw error;
@@ -141,57 +157,19 @@ async function* readShards(read: Read, changed: Changed): AsyncGenerator<{ path:
   for (const [path, oid] of changed) if (oid !== undefined) yield { path, body: (await read(oid)).body };
 }
 
-// No `.` and no `m`: to JavaScript U+2028 ends a line, to deb822 it does not, and a description may hold one.
-const FIELD = /(?:^|\n)(Package|Version|Provides):([^\n]*(?:\n[ \t][^\n]*)*)/gi;
-
-// A shard has passed parseShard when it came in: it is canonical, so two line breaks end an entry and nothing else does.
-function* takeApart(body: Buffer, place: number): Generator<[name: string, stanza: Stanza]> {
-  for (let start = 0; start < body.length;) {
-    const gap = body.indexOf('\n\n', start);
-    const end = gap < 0 ? body.length : gap + 1;
-    const bytes = body.subarray(start, end);
-    const fields = new Map(
-      [...bytes.toString('utf8').matchAll(FIELD)].map((match) => [
-        (match[1] ?? '').toLowerCase(),
-        (match[2] ?? '').trim(),
-      ]),
-    );
-    const provides = parseRelations(fields.get('provides') ?? '', 'Provides').map(
-      (relation) => relation.name,
-    );
-    yield [
-      fields.get('package') ?? '',
-      { place, version: fields.get('version') ?? '', bytes, provides: [...new Set(provides)] },
-    ];
-    start = end + 1;
-  }
-}
-
-function groupOf(name: string, stanzas: Stanza[], places: Places): Group {
-  stanzas.sort((a, b) => {
+function groupOf(name: string, entries: FreshEntry[], places: Places): Group {
+  entries.sort((a, b) => {
     const [x, y] = [places.key(a.place), places.key(b.place)];
     return x !== y ? (x < y ? -1 : 1) : compareVersions(a.version, b.version);
   });
-  const best = stanzas.reduce((a, b) => (compareVersions(a.version, b.version) >= 0 ? a : b));
-  return { name, shard: shardNumber(name), entries: stanzas, text: textOf(name, best.bytes) };
+  const best = entries.reduce((a, b) => (compareVersions(a.version, b.version) >= 0 ? a : b));
+  return { name, shard: Number.parseInt(shardPath(name).replace('/', ''), 16), entries, best };
 }
 
-const DESCRIPTION = /(?:^|\n)Description:([^\n]*)((?:\n[ \t][^\n]*)*)/i;
+/** Places in which a shard changed, by the shard's number. */
+type Touched = ReadonlyMap<number, ReadonlySet<string>>;
 
-function textOf(name: string, stanza: Buffer): Buffer {
-  const [, summary = '', rest = ''] = DESCRIPTION.exec(stanza.toString('utf8')) ?? [];
-  return Buffer.from(
-    `${name}\n${summary.trim()}\n${rest.replace(/\s+/g, ' ').trim()}\n`.toLowerCase(),
-    'utf8',
-  );
-}
-
-function shardNumber(name: string): number {
-  return Number.parseInt(shardPath(name).replace('/', ''), 16);
-}
-
-// Groups none of whose shards changed, as they are; entries of the others that did not change join the fresh ones.
-function keptGroups(previous: QueryFile, changed: Changed, fresh: Map<string, Stanza[]>): Group[] {
+function touchedBy(changed: Changed): Touched {
   const touched = new Map<number, Set<string>>();
   for (const path of changed.keys()) {
     const place = parseShardPath(path);
@@ -199,25 +177,41 @@ function keptGroups(previous: QueryFile, changed: Changed, fresh: Map<string, St
     const shard = Number.parseInt(place.shard.replace('/', ''), 16);
     touched.set(shard, (touched.get(shard) ?? new Set()).add(`${place.suite}/${place.architecture}`));
   }
-  const provides = previous.provides();
-  const kept: Group[] = [];
-  for (let index = 0; index < previous.size; index++) {
-    const { name, shard, entries, first, text } = previous.stored(index);
-    const gone = touched.get(shard);
-    if (gone === undefined) {
-      kept.push({
-        name,
-        shard,
-        text,
-        entries: entries.map((entry, i) => ({ ...entry, provides: provides.get(first + i) ?? [] })),
-      });
-      continue;
+  return touched;
+}
+
+// A name of a shard that changed is made anew. What stands in other places under that name is taken from the older file.
+function keepOthers(base: QueryTables, touched: Touched, add: (body: Buffer, place: number) => void): void {
+  for (let index = 0; index < base.size; index++) {
+    const gone = touched.get(base.nameShards[index] ?? 0);
+    if (gone === undefined) continue;
+    for (let at = base.nameEntries[index] ?? 0; at < (base.nameEntries[index + 1] ?? 0); at++) {
+      const place = base.entryPlaces[at] ?? 0;
+      if (!gone.has((base.meta.places[place] ?? []).join('/'))) add(base.entries(at, at + 1), place);
     }
-    const staying = entries.filter(({ place }) => !gone.has((previous.meta.places[place] ?? []).join('/')));
-    const stanzas = staying.flatMap(({ place, bytes }) =>
-      [...takeApart(bytes, place)].map(([, stanza]) => stanza),
-    );
-    if (stanzas.length > 0) fresh.set(name, [...(fresh.get(name) ?? []), ...stanzas]);
   }
-  return kept;
+}
+
+// Runs of names that stay, and between them, in order, those that are made anew.
+function stepsOf(base: QueryTables | undefined, touched: Touched, groups: readonly Group[]): Step[] {
+  if (base === undefined) return [...groups];
+  const steps: Step[] = [];
+  const stays = (index: number): boolean => !touched.has(base.nameShards[index] ?? 0);
+  const copy = (from: number, to: number): void => {
+    for (let at = from; at < to;) {
+      const start = at;
+      while (at < to && stays(at)) at++;
+      if (at > start) steps.push({ from: start, to: at });
+      while (at < to && !stays(at)) at++;
+    }
+  };
+  let next = 0;
+  for (const group of groups) {
+    const at = lowerBound(base.names, base.nameOffsets, group.name);
+    copy(next, at);
+    steps.push(group);
+    next = at < base.size && nameAt(base.names, base.nameOffsets, at) === group.name ? at + 1 : at;
+  }
+  copy(next, base.size);
+  return steps;
 }

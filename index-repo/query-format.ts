@@ -1,14 +1,26 @@
 /**
- * Layout of a compiled query file, docs/formats/query.md, version 1: tables that are used as they lie on disk.
+ * Layout of a compiled query file, docs/formats/query.md, version 2: tables that are used as they lie on disk.
  *
- * The file never leaves the machine: tables are in its byte order, the header is little-endian. Sections start at multiples of eight bytes, in the order below. The tables (all but the last
- * two sections) are read at once; the texts for searching and the entries themselves are read where they are needed.
+ * The file never leaves the machine: tables are in its byte order, the header is little-endian. Sections start at multiples of eight bytes, in
+ * the order below. From `meta` on they are read at once; what stands before is read where it is needed.
  */
 import { GtpkgError } from '../model/errors.js';
 import type { Oid } from '../model/ids.js';
 
-/** Sections, in file order. N names, E entries, P provided names, L links from provided names to entries. */
+/** Sections, in file order. N names, E entries, P provided names, L links from provided names to entries, W words, H postings. */
 export const SECTIONS = [
+  /** the entries as they stand in the shards, grouped by name */
+  'entries',
+  /** of each name's highest version: version and summary, with a line break between, UTF-8 */
+  'summaries',
+  /** words to search for, UTF-8, sorted by bytes, back to back */
+  'words',
+  /** u32[W+1] into `words` */
+  'wordOffsets',
+  /** u32[W+1] into `postings` */
+  'wordStarts',
+  /** u32[H]: number of a name × 8 + where the word stands (search-words.ts) */
+  'postings',
   /** JSON, see QueryMeta */
   'meta',
   /** u32[N+1] into `names` */
@@ -21,22 +33,18 @@ export const SECTIONS = [
   'entryOffsets',
   /** u16[E]: index into meta.places */
   'entryPlaces',
+  /** u32[N+1] into `summaries` */
+  'summaryOffsets',
   /** u32[P+1] into `provided` */
   'providedOffsets',
   /** u32[P+1] into `providedLinks` */
-  'providedEntries',
+  'providedStarts',
   /** u32[L]: entry numbers */
   'providedLinks',
-  /** u32[N+1] into `texts` */
-  'textOffsets',
   /** package names, sorted by bytes, back to back */
   'names',
   /** provided names, likewise */
   'provided',
-  /** of each name's highest version: name, summary and description in lower case, a line each, UTF-8 */
-  'texts',
-  /** the entries as they stand in the shards, grouped by name */
-  'entries',
 ] as const;
 export type Section = (typeof SECTIONS)[number];
 
@@ -54,23 +62,13 @@ export interface Extent {
   readonly length: number;
 }
 
-const MAGIC = Buffer.from('GTPKGQ1\n', 'latin1');
+const MAGIC = Buffer.from('GTPKGQ2\n', 'latin1');
 /** Magic, 20 bytes of commit, 4 of padding, then offset and length of each section as u64. */
 export const HEADER_BYTES = 32 + SECTIONS.length * 16;
 
-/** Extents of sections of these lengths. */
-export function layout(lengths: Readonly<Record<Section, number>>): {
-  extents: Record<Section, Extent>;
-  total: number;
-} {
-  let offset = HEADER_BYTES;
-  const extents = {} as Record<Section, Extent>;
-  for (const section of SECTIONS) {
-    offset = Math.ceil(offset / 8) * 8;
-    extents[section] = { offset, length: lengths[section] };
-    offset += lengths[section];
-  }
-  return { extents, total: offset };
+/** The next multiple of eight. */
+export function aligned(offset: number): number {
+  return Math.ceil(offset / 8) * 8;
 }
 
 export function encodeQueryHeader(commit: Oid, extents: Readonly<Record<Section, Extent>>): Buffer {
@@ -93,7 +91,7 @@ export function decodeQueryHeader(
   size: number,
 ): { commit: Oid; extents: Record<Section, Extent> } {
   if (header.length < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC))
-    throw corrupt('it is not a query file of version 1');
+    throw corrupt('it is not a query file of version 2');
   const extents = {} as Record<Section, Extent>;
   let end = HEADER_BYTES;
   SECTIONS.forEach((section, i) => {

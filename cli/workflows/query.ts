@@ -18,6 +18,8 @@ export interface SearchHit {
 /** What search found. */
 export interface SearchResult {
   readonly hits: readonly SearchHit[];
+  /** how many there are, also beyond what was asked for */
+  readonly found: number;
   /** how many sources were looked through */
   readonly sources: number;
 }
@@ -41,28 +43,27 @@ export interface PackageDetails {
   readonly scripts: readonly { readonly name: string; readonly text: string }[];
 }
 
-/** All words must match; the best hits first. */
-export async function searchPackages(context: Context, words: readonly string[]): Promise<SearchResult> {
+/**
+ * All words must match; the best hits first, of all sources together.
+ * @param limit - of hits; all of them when absent
+ */
+export async function searchPackages(
+  context: Context,
+  words: readonly string[],
+  limit?: number,
+): Promise<SearchResult> {
   someWords(words, 'word to search for');
   const installed = installedByName(context);
-  const hits: SearchHit[] = [];
-  const seen = new Set<string>();
   const sources = await openSources(context);
-  for (const { source, query } of sources) {
-    for (const hit of query.search(words)) {
-      const id = `${hit.name} ${hit.version} ${source.name}`;
-      if (seen.has(id)) continue;
-      seen.add(id);
-      hits.push({
-        name: hit.name,
-        version: hit.version,
-        source: source.name,
-        summary: hit.summary,
-        installed: installed.has(hit.name),
-      });
-    }
-  }
-  return { hits, sources: sources.length };
+  const found = sources.flatMap(({ source, query }) =>
+    query.search(words).map((hit) => ({ ...hit, source: source.name })),
+  );
+  // one source's hits are in order already, and the order of equals stays
+  if (sources.length > 1) found.sort((a, b) => b.score - a.score);
+  const hits = found.slice(0, limit).map(({ name, version, source, summary }): SearchHit => {
+    return { name, version, source, summary, installed: installed.has(name) };
+  });
+  return { hits, found: found.length, sources: sources.length };
 }
 
 /** All releases that the sources offer of a package, newest first, and the installed one. @throws GtpkgError PACKAGE_NOT_FOUND, VERSION_NOT_FOUND */

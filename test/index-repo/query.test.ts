@@ -147,7 +147,18 @@ describe('a query file', () => {
         assert.deepEqual(find(), []);
         assert.deepEqual(find(' '), []);
         assert.deepEqual(file.search(['editor'], { limit: 2 }).length, 2);
-        assert.deepEqual(file.search(['no more'])[0], { name: 'old', version: '2', summary: 'is no more' });
+        assert.deepEqual(file.search(['no more'])[0], {
+          ...{ name: 'old', version: '2', summary: 'is no more' },
+          score: 280,
+        });
+        // beginnings, parts, and nearly so; what is found properly is not looked for nearly so
+        assert.deepEqual(find('edit').slice(0, 3), ['editor', 'editor-data', 'the-editor']);
+        assert.deepEqual(find('dito', 'small'), ['nano']);
+        assert.deepEqual(find('edtior', 'termnal'), ['nano']);
+        assert.deepEqual(find('sm'), ['nano']);
+        assert.deepEqual(find('ma'), [], 'two letters are parts of everything');
+        assert.deepEqual(find('smaall'), ['nano']);
+        assert.deepEqual(find('slma'), [], 'two errors in a short word');
         // to JavaScript U+2028 ends a line; it must not make a field
         assert.deepEqual(file.providers('greeter'), []);
         assert.deepEqual(find('four'), ['sum']);
