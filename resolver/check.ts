@@ -1,7 +1,7 @@
 /**
  * Which releases of a universe can be installed at all, each alone, where nothing is installed yet.
  */
-import type { Candidate, Universe } from '../model/index.js';
+import type { Candidate, Universe } from '../model/universe.js';
 import { explainRelease } from './explain.js';
 import { Rules } from './rules.js';
 import { Search } from './search.js';

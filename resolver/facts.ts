@@ -1,14 +1,9 @@
 /**
  * A contradiction as facts about packages: what was proven, grouped so that a person can follow it.
  */
-import {
-  compareBytes,
-  formatClause,
-  formatRelation,
-  type Candidate,
-  type Clause,
-  type Relation,
-} from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import { formatClause, formatRelation, type Clause, type Relation } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
 import { label, type Exclusion, type KeepReason, type Rules } from './rules.js';
 import type { Fact, Origin } from './search.js';
 

@@ -1,7 +1,7 @@
 /**
  * Ways out of a contradiction: small changes of what the user said, each tried before it is named.
  */
-import { formatRelation } from '../model/index.js';
+import { formatRelation } from '../model/relation.js';
 import type { Blocked, Reason } from './facts.js';
 import type { Installed, Policy, Problem, Target } from './problem.js';
 import { label, type Rules } from './rules.js';

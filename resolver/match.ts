@@ -1,7 +1,9 @@
 /**
  * Whether one release satisfies one relation: Policy §7.1 and §7.5, deb-control(5).
  */
-import { versionSatisfies, type Candidate, type Relation } from '../model/index.js';
+import type { Relation } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
+import { versionSatisfies } from '../model/version.js';
 
 /** Whether a version, of a release or of what it provides, lies within the bound of a relation. */
 export function versionFits(version: string | undefined, relation: Relation): boolean {

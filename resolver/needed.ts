@@ -2,7 +2,9 @@
  * Why packages are there: every package that is reached from the user's own through dependencies and
  * recommendations, each by a shortest way. What is not reached came as a dependency and is needed no more.
  */
-import { compareBytes, type Candidate, type Clause } from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import type { Clause } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
 import type { State } from './state.js';
 
 /** A field by which one package keeps another. */

@@ -6,7 +6,9 @@
  * package goes before it. Cycles give up wishes first, as few as a simple greedy choice finds, and firm edges
  * only where these alone form a cycle; ties go by name.
  */
-import { compareBytes, type Candidate, type Clause, type Relation } from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import type { Clause, Relation } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
 import type { Step } from './plan.js';
 import type { State } from './state.js';
 

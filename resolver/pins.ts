@@ -2,7 +2,7 @@
  * Pins: what the user prefers, as priorities of releases. The numbers and the rules are those of apt_preferences(5);
  * docs/policy.md tells them to users. Pure.
  */
-import type { Candidate } from '../model/index.js';
+import type { Candidate } from '../model/universe.js';
 
 /** One record of the preferences. All that is given must fit; `*` in a pattern stands for any text. */
 export interface Pin {

@@ -1,7 +1,10 @@
 /**
  * What a request will change, decided and ordered: frozen data, carried out elsewhere, printed by a dry run.
  */
-import { compareBytes, compareVersions, formatClause, type Candidate } from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import { formatClause } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
+import { compareVersions } from '../model/version.js';
 import { reach } from './needed.js';
 import { orderSteps } from './order.js';
 import type { Problem } from './problem.js';

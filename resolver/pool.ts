@@ -4,15 +4,10 @@
  * Each release is one object, however often the universe makes it anew; lists come best first. Installed
  * releases and releases from files stand beside those of the universe. Order of the input never shows.
  */
-import {
-  compareBytes,
-  compareVersions,
-  formatClause,
-  formatRelation,
-  type Candidate,
-  type Clause,
-  type Relation,
-} from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import { formatClause, formatRelation, type Clause, type Relation } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
+import { compareVersions } from '../model/version.js';
 import { fits, foreign, versionFits } from './match.js';
 import { DEFAULT_PRIORITY } from './pins.js';
 import type { Installed, Problem } from './problem.js';

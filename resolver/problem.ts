@@ -3,7 +3,7 @@
  *
  * A problem is plain data. The same facts in any order give the same resolution, byte for byte.
  */
-import type { Candidate, Universe } from '../model/index.js';
+import type { Candidate, Universe } from '../model/universe.js';
 
 /** One package that is in the root now. */
 export interface Installed {

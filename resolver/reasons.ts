@@ -1,7 +1,8 @@
 /**
  * One sentence for each change of a plan: which wish, dependency or conflict brings it about.
  */
-import { formatClause, formatRelation, type Candidate, type Relation } from '../model/index.js';
+import { formatClause, formatRelation, type Relation } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
 import { reach, type NeedLink } from './needed.js';
 import type { Request } from './problem.js';
 import type { State } from './state.js';

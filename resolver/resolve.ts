@@ -3,7 +3,7 @@
  *
  * Complete: if any set of packages meets the request, a plan is found. Pure: reads the universe, writes nothing.
  */
-import type { Candidate } from '../model/index.js';
+import type { Candidate } from '../model/universe.js';
 import { minimise } from './core.js';
 import { explain, explainRelease, type Explanation } from './explain.js';
 import { readFacts, type Reason } from './facts.js';

@@ -5,7 +5,10 @@
  * is *excluded*, for one reason that an explanation can name; a *requirement* is a name of which some
  * release must be there.
  */
-import { compareBytes, compareVersions, GtpkgError, type Candidate } from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import { GtpkgError } from '../model/errors.js';
+import type { Candidate } from '../model/universe.js';
+import { compareVersions } from '../model/version.js';
 import { Pool } from './pool.js';
 import type { Installed, Problem, Target } from './problem.js';
 

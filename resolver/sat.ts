@@ -9,7 +9,7 @@
  *
  * Every learned clause remembers what it was derived from, so that a "no" comes with the clauses that prove it.
  */
-import { GtpkgError } from '../model/index.js';
+import { GtpkgError } from '../model/errors.js';
 import { Clauses, HEADER, NONE, type Stated } from './clauses.js';
 
 /** What the search needs to know of the world. */

@@ -13,7 +13,9 @@
  * An installed package whose dependency is broken already is left so, unless the user named it: a
  * request does not fail for what it did not cause.
  */
-import { compareBytes, formatClause, type Candidate, type Clause, type Relation } from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import { formatClause, type Clause, type Relation } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
 import { MAX_SOLVER_CONFLICTS } from '../model/limits.js';
 import type { Requirement, Rules } from './rules.js';
 import type { Stated } from './clauses.js';

@@ -1,7 +1,7 @@
 /**
  * Facts as sentences: what was asked, how that leads on, where it ends, in at most five with the way out.
  */
-import { formatRelation, type Clause } from '../model/index.js';
+import { formatRelation, type Clause } from '../model/relation.js';
 import { list, whyBlocked, whyNothing, type Reason } from './facts.js';
 import type { Rules } from './rules.js';
 

@@ -1,7 +1,9 @@
 /**
  * A set of packages as it is or will be in a root, one release a name.
  */
-import { compareBytes, type Candidate, type Clause, type Relation } from '../model/index.js';
+import { compareBytes } from '../model/bytes.js';
+import type { Clause, Relation } from '../model/relation.js';
+import type { Candidate } from '../model/universe.js';
 import { excludes, satisfies } from './match.js';
 
 /** One dependency that a set of packages does not meet. */

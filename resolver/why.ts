@@ -1,7 +1,8 @@
 /**
  * Why an installed package is there: the shortest way from something the user wanted.
  */
-import { formatClause, GtpkgError } from '../model/index.js';
+import { GtpkgError } from '../model/errors.js';
+import { formatClause } from '../model/relation.js';
 import { reach, wayTo, type NeedLink } from './needed.js';
 import type { Installed, Problem } from './problem.js';
 import { State } from './state.js';

@@ -11,15 +11,25 @@ import { Catalog } from '../../model/catalog.js';
 import { GtpkgError, systemCode } from '../../model/errors.js';
 import { MAX_PACKAGES_TEXT } from '../../model/limits.js';
 import type { Candidate, Universe } from '../../model/universe.js';
-import { systemFailure, writeWhole } from '../files.js';
 
 /** ns */
 const RACY = 2_000_000_000n;
 /** A file name may have 255 bytes. */
 const MAX_KEY = 200;
 
+/** A universe whose names are known. */
+export interface NamedUniverse extends Universe {
+  /** names that have releases, sorted, each once */
+  names(): Iterable<string>;
+}
+
 /** Packages of several files, as one. */
-export class Union implements Universe {
+export function unite(parts: readonly Catalog[]): NamedUniverse {
+  const [only, ...others] = parts;
+  return only !== undefined && others.length === 0 ? only : new Union(parts);
+}
+
+class Union implements NamedUniverse {
   readonly #parts: readonly Catalog[];
   readonly #versions = new Map<string, readonly Candidate[]>();
   readonly #providers = new Map<string, readonly Candidate[]>();
@@ -46,7 +56,6 @@ export class Union implements Universe {
     return found;
   }
 
-  /** Names that have releases, sorted, each once. */
   names(): string[] {
     return [...new Set(this.#parts.flatMap((part) => [...part.names()]))].sort();
   }
@@ -54,7 +63,7 @@ export class Union implements Universe {
 
 /** Opens a Packages file, compiled where that was done before. @throws GtpkgError FILE_NOT_FOUND, and what compiling throws */
 export async function openPackages(path: string): Promise<Catalog> {
-  const fd = openGiven(path);
+  const fd = await openGiven(path);
   try {
     const stat = fstatSync(fd, { bigint: true });
     const origin = { source: basename(path), suite: '' };
@@ -75,7 +84,8 @@ function isRacy({ mtimeNs, ctimeNs }: BigIntStats): boolean {
   return [mtimeNs, ctimeNs].some((time) => time > now - RACY);
 }
 
-function openGiven(path: string): number {
+// files.js, and all that it loads, is for the day when something fails or is kept.
+async function openGiven(path: string): Promise<number> {
   try {
     return openSync(path, 'r');
   } catch (error) {
@@ -84,6 +94,7 @@ function openGiven(path: string): number {
         hint: 'Check the path.',
         cause: error,
       });
+    const { systemFailure } = await import('../files.js');
     throw systemFailure(error, path);
   }
 }
@@ -128,6 +139,7 @@ function openKept(
 // A cache that cannot be written costs time, and nothing else.
 async function keep(path: string, bytes: ArrayBuffer): Promise<void> {
   try {
+    const { writeWhole } = await import('../files.js');
     await writeWhole(path, new Uint8Array(bytes));
   } catch {
     // the next run compiles again
@@ -234,7 +246,7 @@ async function openStanzas(path: string): Promise<{
     import('../../model/catalog-build.js'),
     import('../../model/packages-text.js'),
   ]);
-  const fd = openGiven(path);
+  const fd = await openGiven(path);
   try {
     const text = await readPackagesText(fd, path, fstatSync(fd, { bigint: true }));
     return { text, builder: new CatalogBuilder(), stanzasOf, slotOf };
