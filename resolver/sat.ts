@@ -74,6 +74,11 @@ export class Sat<Origin> {
     return literal < 0 ? -(this.#value[-literal] ?? 0) : (this.#value[literal] ?? 0);
   }
 
+  /** Contradictions met since `solve` was last called. */
+  get deadEnds(): number {
+    return this.#conflicts;
+  }
+
   /** Literals in the order in which they became true. */
   get trail(): readonly number[] {
     return this.#trail;

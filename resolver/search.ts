@@ -103,6 +103,11 @@ export class Search implements Theory {
     return this.#sat.solve(this.#variable(candidate));
   }
 
+  /** How often the last answer had to be looked for elsewhere. */
+  get deadEnds(): number {
+    return this.#sat.deadEnds;
+  }
+
   /** After a no: facts that suffice to prove it. */
   get core(): readonly Fact[] {
     return this.#sat.core;

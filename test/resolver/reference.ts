@@ -22,7 +22,8 @@ function meets(version: string, relation: Relation): boolean {
   ];
 }
 
-function isMeant(c: Candidate, r: Relation): boolean {
+/** Whether a relation means a release. */
+export function isMeant(c: Candidate, r: Relation): boolean {
   if (c.name === r.name && meets(c.version, r)) return true;
   return c.relations.provides.some(
     (p) =>
@@ -33,9 +34,11 @@ function isMeant(c: Candidate, r: Relation): boolean {
 const isMet = (set: readonly Candidate[], clause: Clause): boolean =>
   clause.some((r) => set.some((c) => isMeant(c, r)));
 
-const needsOf = (c: Candidate): readonly Clause[] => [...c.relations.preDepends, ...c.relations.depends];
+/** All that a release needs. */
+export const needsOf = (c: Candidate): readonly Clause[] => [...c.relations.preDepends, ...c.relations.depends];
 
-const clashes = (x: Candidate, y: Candidate): boolean =>
+/** Whether one says that it cannot be with the other. */
+export const clashes = (x: Candidate, y: Candidate): boolean =>
   x.name !== y.name && [...x.relations.conflicts, ...x.relations.breaks].some((r) => isMeant(y, r));
 
 /** Whether a set may be the answer to a problem: everything the user was promised, said plainly. */
