@@ -92,7 +92,7 @@ export const MAX_KEYNOTE_DEPTH = 128;
 /** A string that an expression makes: attributes are names and versions. */
 export const MAX_KEYNOTE_STRING = 64 * KiB;
 /** Steps of one query: a thousand assertions of a hundred tests each take a tenth of it, and it is done in a second. */
-export const MAX_KEYNOTE_STEPS = 4_000_000;
+export const MAX_KEYNOTE_STEPS = 2_000_000;
 /** Instructions of a regular expression, repetitions written out; POSIX's RE_DUP_MAX for one count. */
 export const MAX_ERE_PROGRAM = 2_000;
 export const MAX_ERE_REPEAT = 255;
