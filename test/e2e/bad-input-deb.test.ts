@@ -223,13 +223,9 @@ describe('bad packages', { timeout: 580_000 }, () => {
   });
 
   describe('.deb files that mean harm', () => {
+    // all the ways there are: test/attacks, test/package-repo/deb
     const hostile: readonly (readonly [what: string, parts: DebParts])[] = [
       ['../ in a name', { data: [...TOP, { name: './../../escaped', body: 'x' }] }],
-      ['../ inside a name', { data: [...TOP, { name: './usr/../../escaped', body: 'x' }] }],
-      ['a name that is ..', { data: [...TOP, dir('./..')] }],
-      ['an absolute name', { data: [...TOP, { name: '/tmp/escaped', body: 'x' }] }],
-      ['an absolute name after ./', { data: [...TOP, { name: './/tmp/escaped', body: 'x' }] }],
-      ['a name with an empty part', { data: [...TOP, { name: './usr//bin/x', body: 'x' }] }],
       [
         'a write through a symbolic link',
         {
@@ -241,67 +237,11 @@ describe('bad packages', { timeout: 580_000 }, () => {
         },
       ],
       [
-        'a directory that becomes a link',
-        {
-          data: [
-            ...TOP,
-            { name: './usr/bin', type: '2', link: '/tmp' },
-            { name: './usr/bin/escaped', body: 'x' },
-          ],
-        },
-      ],
-      [
-        'a file over a link of the same name',
-        {
-          data: [...TOP, { name: './usr/x', type: '2', link: '/etc/passwd' }, { name: './usr/x', body: 'x' }],
-        },
-      ],
-      [
-        'a hard link out of the package',
-        { data: [...TOP, { name: './usr/x', type: '1', link: '/etc/passwd' }] },
-      ],
-      [
-        'a hard link with ../',
-        { data: [...TOP, { name: './usr/x', type: '1', link: './../../etc/passwd' }] },
-      ],
-      [
-        'a hard link to what comes later',
-        { data: [...TOP, { name: './usr/a', type: '1', link: './usr/b' }, { name: './usr/b', body: 'x' }] },
-      ],
-      [
-        'one path twice',
-        { data: [...TOP, { name: './usr/x', body: 'one' }, { name: './usr/x', body: 'two' }] },
-      ],
-      [
-        'a file below a device',
-        { data: [...TOP, { name: './usr/d', type: '3', device: [1, 3] }, { name: './usr/d/x', body: 'x' }] },
-      ],
-      ['a sparse file', { data: [...TOP, { name: './usr/x', type: 'S', body: 'x' }] }],
-      ['a global pax header', { data: [{ name: 'pax', type: 'g', body: '19 path=/etc/passwd\n' }, ...TOP] }],
-      [
         'a device among the control files',
         {
           info: [
             { name: './control', body: control('evil') },
             { name: './postinst', type: '3', device: [1, 3] },
-          ],
-        },
-      ],
-      [
-        'a control file with ../',
-        {
-          info: [
-            { name: './control', body: control('evil') },
-            { name: './../postinst', body: 'x' },
-          ],
-        },
-      ],
-      [
-        'a second control file',
-        {
-          info: [
-            { name: './control', body: control('evil') },
-            { name: 'control', body: control('other') },
           ],
         },
       ],
@@ -312,23 +252,6 @@ describe('bad packages', { timeout: 580_000 }, () => {
         await refused(await file('evil.deb', deb('evil', parts)), 'DEB_UNSAFE');
       });
     }
-
-    test('a device with contents', async () => {
-      await refused(
-        await file(
-          'fat.deb',
-          deb('fat', { data: [...TOP, { name: './usr/d', type: '4', device: [8, 0], body: 'x' }] }),
-        ),
-        'DEB_MALFORMED',
-      );
-    });
-
-    test('a pax path that leaves the package', async () => {
-      const record = ' path=../../escaped\n';
-      const pax = { name: 'pax', type: 'x', body: `${record.length + 2}${record}` };
-      const data = [...TOP, pax, { name: './usr/x', body: 'x' }];
-      await refused(await file('pax.deb', deb('pax', { data })), 'DEB_UNSAFE');
-    });
 
     test('a malformed control file in it', async () => {
       await refused(

@@ -8,7 +8,6 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { writeProgram } from '../../cli/demo/packages.js';
-import { createIndex } from '../../index-repo/index.js';
 import { CLOCK_SKEW } from '../../model/limits.js';
 import { systemCode } from '../../model/index.js';
 import type { Signer } from '../../trust/index.js';
@@ -101,18 +100,6 @@ globalThis.Date = class extends Date {
     await neverAdded(line, { code: 'INTRODUCTION_MISMATCH', status: 5 });
   });
 
-  test('an introduction that asks for more roots than signed', async () => {
-    const line = `${scene.introduction}+${mallory.fingerprint};k=2`;
-    await neverAdded(line, { code: ['INTRODUCTION_MISMATCH', 'THRESHOLD_NOT_MET'], status: 5 });
-  });
-
-  test('an introduction that names one root more than the index has', async () => {
-    await neverAdded(`${scene.introduction}+${mallory.fingerprint}`, {
-      code: 'INTRODUCTION_MISMATCH',
-      status: 5,
-    });
-  });
-
   test('introductions that are none', async () => {
     const core = /gtpkg:\/\/([^#]+)#/.exec(scene.introduction)?.[1] ?? '';
     const lines = [
@@ -138,13 +125,6 @@ globalThis.Date = class extends Date {
     await neverAdded(introduction, { code: 'SIGNER_UNKNOWN', status: 5 });
   });
 
-  test('a stranger who brings a key of their own in the very commit that it signs', async () => {
-    const evil = await copy();
-    await commitAnyway(evil, { signers: [mallory], keys: [mallory.publicKey] });
-    await pushAnyway(evil);
-    await refusedUpdate('SIGNER_UNKNOWN');
-  });
-
   test('rollback: the index core says again what it said before', async () => {
     await replay(target, 1);
     await refusedUpdate('INDEX_ROLLBACK');
@@ -158,13 +138,6 @@ globalThis.Date = class extends Date {
     assert.equal(await sequence(), 3);
   });
 
-  test('a maintainer whose key is in the index is no root', async () => {
-    const evil = await copy();
-    await commitAnyway(evil, { signers: [mallory] });
-    await pushAnyway(evil);
-    await refusedUpdate('SIGNER_UNKNOWN');
-  });
-
   test('equivocation: the root signs two states with one number', async () => {
     const other = await copy();
     await commitAnyway(target, { signers: [root] });
@@ -176,26 +149,6 @@ globalThis.Date = class extends Date {
     const kept = await readdir(scene.world.path('client', 'sources', 'target'));
     assert.ok(kept.includes('state.json.equivocation'), 'the proof is kept');
     assert.equal(await sequence(), 4);
-  });
-
-  test('an index that had expired when it was met is not trusted at all', async () => {
-    const { world, publisher } = scene;
-    const create = ['index', 'create', 'stale', '--key', scene.key];
-    const fresh = await world.json<{ introduction: string }>(create, publisher);
-    const place = await indexPlace(world.path('publisher'), 'stale');
-    // the same roots on the same index core, but from forty days ago and valid for one
-    const directory = world.path('stale.git');
-    const made = await createIndex(directory, {
-      name: 'stale',
-      suites: ['stable'],
-      roots: [root],
-      indexCore: place.core,
-      validForDays: 1,
-      now: new Date(Date.now() - 40 * DAY),
-    });
-    assert.equal(made.sequence, 1);
-    await pushAnyway({ ...place, directory });
-    await neverAdded(fresh.introduction, { code: 'INDEX_EXPIRED', status: 5 });
   });
 
   test('indefinite freeze: what was fresh expires, and nothing is installed from it any more', async () => {
@@ -219,14 +172,6 @@ globalThis.Date = class extends Date {
     await scene.install('frozen-tool');
     await world.json(['verify', '--root', scene.root], { ...client, ...late });
     await world.json(['remove', '--purge', 'frozen-tool', '--root', scene.root], { ...client, ...late });
-  });
-
-  test('a clock days behind: an index from the future is not believed', async () => {
-    await neverAdded(
-      scene.introduction,
-      { code: ['INDEX_FUTURE', 'SIGNATURE_FUTURE', 'SIGNER_UNKNOWN'], status: 5 },
-      clock(-3 * DAY),
-    );
   });
 
   test('none of that is listed as a source', async () => {
