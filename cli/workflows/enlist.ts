@@ -33,6 +33,8 @@ export interface Prepared {
   readonly entry: IndexEntry;
   /** of the release's signer */
   readonly key: PublicKey;
+  /** of its co-signers */
+  readonly cosigners?: readonly PublicKey[];
   readonly state: 'published' | 'unchanged';
 }
 
@@ -55,7 +57,9 @@ export async function enlist(
     index,
     fresh.map(({ entry }) => ({ entry, suite })),
   );
-  const keys = new Map(fresh.map((each) => [each.key.fingerprint, each.key]));
+  const keys = new Map(
+    fresh.flatMap((each) => [each.key, ...(each.cosigners ?? [])]).map((key) => [key.fingerprint, key]),
+  );
   const changed = await changeIndex(indexRepository(index), {
     changes: [
       ...[...keys.values()].map((publicKey) => ({ kind: 'key' as const, publicKey })),

@@ -3,7 +3,7 @@ import { GtpkgError } from '../../model/index.js';
 import type { IndexEntry } from '../../index-repo/index.js';
 import type { Context } from '../context.js';
 import type { OwnIndex } from '../places.js';
-import { cosignersOf } from './cosigners.js';
+import { cosignersHere } from './cosigners.js';
 import { indexRepository } from './own-index.js';
 import { termsOf, type SourcePolicy } from './trust-state.js';
 
@@ -15,7 +15,7 @@ export async function acceptedBy(
 ): Promise<boolean> {
   const { judge, policyDate, principalOf } = await import('../../trust/keynote/index.js');
   const { pin, control } = entry;
-  const cosigners = cosignersOf(entry);
+  const cosigners = await cosignersHere(context, entry);
   const attributes = {
     action: 'release',
     distribution: terms.distribution,

@@ -15,6 +15,7 @@ import type { Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { makeDirectory } from '../files.js';
 import { getIndex, type OwnIndex } from '../places.js';
+import { cosignaturesToList } from './cosigners.js';
 import { makeDeltas } from './deltas.js';
 import { enlist, type Prepared, type Published } from './enlist.js';
 import { showIndex } from './index-views.js';
@@ -115,7 +116,8 @@ async function prepare(
   const depot = await context.depot({ local: true });
   if (listed !== undefined) {
     const [held] = await depot.held([listed.pin.core]);
-    if (held === listed.pin.core.byteLength) return { entry: listed, key, state: 'unchanged' };
+    if (held === listed.pin.core.byteLength)
+      return withCosigners(context, repository, { entry: listed, key });
   }
   const file = join(job.scratch, 'image');
   const note = `${id.name} ${id.version}`;
@@ -131,7 +133,7 @@ async function prepare(
   const core = await depot.putStatic(file);
   await rm(file);
   // the same release packed by another zstd is another core: the one that is listed stays
-  if (listed !== undefined) return { entry: listed, key, state: 'unchanged' };
+  if (listed !== undefined) return withCosigners(context, repository, { entry: listed, key });
   const pin: ReleasePin = {
     ...id,
     core,
@@ -141,7 +143,27 @@ async function prepare(
   };
   const { scratch, deltas: count } = job;
   const deltas = await makeDeltas(context, { repository, id, core, count, scratch });
-  return { entry: entryFrom(release.control, pin, deltas), key, state: 'published' };
+  const entry = entryFrom(release.control, pin, deltas);
+  return { ...(await withCosigners(context, repository, { entry, key })), state: 'published' };
+}
+
+// Co-signatures that have come since it was listed are reason enough to list it again.
+async function withCosigners(
+  context: Context,
+  repository: string,
+  { entry, key }: Pick<Prepared, 'entry' | 'key'>,
+): Promise<Prepared> {
+  const { amendEntry } = await import('../../index-repo/index.js');
+  const known = new Set(entry.cosignatures.map(({ signer }) => signer));
+  const fresh = (await cosignaturesToList(context, repository, entry.pin)).filter(
+    ({ cosignature }) => !known.has(cosignature.signer),
+  );
+  if (fresh.length === 0) return { entry, key, state: 'unchanged' };
+  const cosignatures = [...entry.cosignatures, ...fresh.map(({ cosignature }) => cosignature)];
+  return {
+    ...{ entry: amendEntry(entry, { cosignatures }), key, state: 'published' },
+    cosigners: fresh.map((each) => each.key),
+  };
 }
 
 async function releaseOf(context: Context, path: string): Promise<{ repository: string; id: ReleaseId }> {

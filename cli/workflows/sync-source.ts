@@ -7,6 +7,7 @@ import { readStoredIndex, type SyncOptions } from '../../index-repo/sync.js';
 import type { Depot } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import type { Source } from '../places.js';
+import { recordCosigners } from './cosigners.js';
 import { hearNotices, spreadEvidence } from './notices.js';
 import { openQuery, queryPath } from './offers.js';
 import { indexRepository } from './own-index.js';
@@ -143,6 +144,7 @@ async function take(
   });
   const packages = await ensureQuery(context, source, done.commit);
   await recordKeys(source, done.commit);
+  await recordCosigners(context, source, done.commit);
   await sourcePolicy(context, source);
   const update = {
     name: source.name,

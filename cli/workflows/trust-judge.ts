@@ -10,7 +10,7 @@ import type { Assertion, Attributes, Case, Compliance, Judgement } from '../../t
 import type { Context } from '../context.js';
 import type { ChangeRequest } from './decide.js';
 import type { OfferedCandidate, OpenSource } from './offers.js';
-import { cosignersOf } from './cosigners.js';
+import { readCosigners, type Cosigners } from './cosigners.js';
 import { refused, type KeptBack } from './kept-back.js';
 import { readUserPolicy, sourcePolicy, type SourcePolicy } from './trust-state.js';
 import { parseWanted } from './versions.js';
@@ -34,6 +34,8 @@ export class Judge {
   readonly #keynote: KeyNote;
   readonly #context: Context;
   readonly #user: readonly Assertion[];
+  /** by source: what was checked when its index came */
+  readonly #cosigners: ReadonlyMap<string, Cosigners>;
   readonly #terms: ReadonlyMap<string, SourcePolicy>;
   readonly #installed: ReadonlyMap<string, InstalledPackage>;
   readonly #known = new Map<string, Compliance>();
@@ -41,13 +43,19 @@ export class Judge {
   #need: (name: string) => Compliance = () => 'manual';
 
   private constructor(
-    parts: { keynote: KeyNote; context: Context; user: readonly Assertion[] },
+    parts: {
+      keynote: KeyNote;
+      context: Context;
+      user: readonly Assertion[];
+      cosigners: ReadonlyMap<string, Cosigners>;
+    },
     terms: ReadonlyMap<string, SourcePolicy>,
     installed: ReadonlyMap<string, InstalledPackage>,
   ) {
     this.#keynote = parts.keynote;
     this.#context = parts.context;
     this.#user = parts.user;
+    this.#cosigners = parts.cosigners;
     this.#terms = terms;
     this.#installed = installed;
   }
@@ -75,7 +83,9 @@ export class Judge {
     const installed = new Map(
       given.status.filter((each) => each.state === 'installed').map((each) => [each.name, each]),
     );
-    return new Judge({ keynote, context, user }, terms, installed);
+    const cosigners = new Map<string, Cosigners>();
+    for (const { source } of given.sources) cosigners.set(source.name, await readCosigners(source));
+    return new Judge({ keynote, context, user, cosigners }, terms, installed);
   }
 
   /** Which value each name needs from now on: what is named by hand less, what nobody asked for more. */
@@ -163,7 +173,7 @@ export class Judge {
   /** What is asked about a release. */
   case({ name, version, architecture, source, suite, offer }: Offered, known: Attributes = {}): Case {
     const { distribution, sequence } = this.terms(source);
-    const cosigners = cosignersOf(offer);
+    const cosigners = this.#cosigners.get(source)?.get(offer.pin.tag) ?? [];
     const installed = this.#installed.get(name);
     const order = installed === undefined ? 1 : compareVersions(version, installed.version);
     const attributes: Attributes = {
