@@ -260,5 +260,5 @@ async function lostBy(
     if (was && !(await acceptedBy(context, after, { entry, suite })))
       lost.push(`${entry.pin.name} ${entry.pin.version} (${suite})`);
   }
-  return lost;
+  return lost.sort();
 }
