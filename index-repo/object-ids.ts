@@ -34,10 +34,15 @@ export function tree256(entries: readonly TreeEntry[], ids: Ids256): Sha256 | un
  * @param known - wins over `objects`: what is stored already is what counts
  * @throws GtpkgError OBJECT_CORRUPT for malformed trees, LIMIT_EXCEEDED for trees nested too deep
  */
-export function computeIds(objects: ReadonlyMap<Oid, GitObject>, known: Ids256): Map<Oid, Sha256> {
+export function computeIds(
+  objects: Iterable<readonly [Oid, GitObject]> & { get(oid: Oid): GitObject | undefined },
+  known: Ids256,
+): Map<Oid, Sha256> {
   const fresh = new Map<Oid, Sha256>();
   const ids: Ids256 = { get: (oid) => known.get(oid) ?? fresh.get(oid) };
+  const trees: Oid[] = [];
   for (const [oid, { type, body }] of objects) {
+    if (type === 'tree') trees.push(oid);
     if (type === 'blob' && known.get(oid) === undefined) fresh.set(oid, hashObject256('blob', body));
   }
   const unknown = new Set<Oid>();
@@ -53,6 +58,6 @@ export function computeIds(objects: ReadonlyMap<Oid, GitObject>, known: Ids256):
     if (id === undefined) unknown.add(oid);
     else fresh.set(oid, id);
   };
-  for (const [oid, { type }] of objects) if (type === 'tree') visit(oid, 0);
+  for (const oid of trees) visit(oid, 0);
   return fresh;
 }

@@ -1,6 +1,7 @@
 /**
  * The second half of a sync: packs in, verdict, and only then anything written. docs/formats/index.md §8, §10.
  */
+import { dirname } from 'node:path';
 import { GtpkgError, limits, type Introduction, type Oid } from '../model/index.js';
 import { parseCommit, type GitObject } from '../git/objects.js';
 import { readPack } from '../git/pack.js';
@@ -13,6 +14,7 @@ import { allCosignatures } from './evidence.js';
 import { readEvidence, rejectedBy, type Evidence } from './evidence-file.js';
 import { holdCommit } from './held-objects.js';
 import { MAIN } from './index-view.js';
+import { ObjectHeap, type ObjectSet } from './object-heap.js';
 import { computeIds, type Ids256 } from './object-ids.js';
 import type { TrustedState } from './state.js';
 import type { SyncPlan } from './sync-plan.js';
@@ -32,12 +34,25 @@ export interface ImportOptions {
   readonly packs: () => AsyncIterable<AsyncIterable<Uint8Array> | Uint8Array>;
 }
 
+/** What came of it. */
+export interface Imported {
+  readonly trusted: TrustedState;
+  readonly entries: EntryCounts;
+}
+
 /** Judges the packs of a plan and stores what they bring. @throws GtpkgError as syncIndex; nothing is written then */
-export async function importPlan(
-  options: ImportOptions,
-): Promise<{ trusted: TrustedState; entries: EntryCounts }> {
+export async function importPlan(options: ImportOptions): Promise<Imported> {
+  const objects = new ObjectHeap(dirname(options.statePath));
+  try {
+    const tags = await readPacks(options.packs(), objects);
+    return await judge(options, objects, tags);
+  } finally {
+    objects.close();
+  }
+}
+
+async function judge(options: ImportOptions, objects: ObjectHeap, tags: GitObject[]): Promise<Imported> {
   const { dir, introduction, known, plan, now } = options;
-  const { objects, tags } = await readPacks(options.packs());
   const repository = await openExisting(dir);
   const digests = await DigestFile.load(dir);
   const held: Objects = new Map();
@@ -90,10 +105,11 @@ export async function importPlan(
   return { trusted: state, entries };
 }
 
+// Gives the tags among them.
 async function readPacks(
   packs: AsyncIterable<AsyncIterable<Uint8Array> | Uint8Array>,
-): Promise<{ objects: Objects; tags: GitObject[] }> {
-  const objects: Objects = new Map();
+  objects: ObjectHeap,
+): Promise<GitObject[]> {
   const tags: GitObject[] = [];
   let total = 0;
   for await (const pack of packs) {
@@ -105,10 +121,10 @@ async function readPacks(
     for await (const { oid, type, body } of readPack(pack, bounds)) {
       total += body.length;
       if (!objects.has(oid) && type === 'tag') tags.push({ type, body });
-      objects.set(oid, { type, body });
+      objects.add(oid, { type, body });
     }
   }
-  return { objects, tags };
+  return tags;
 }
 
 async function openExisting(dir: string): Promise<Repository | undefined> {
@@ -125,7 +141,7 @@ async function openExisting(dir: string): Promise<Repository | undefined> {
 async function lineOf(
   tip: Oid,
   stop: Oid | undefined,
-  objects: Objects,
+  objects: Pick<ObjectSet, 'get'>,
   repository: Repository | undefined,
 ): Promise<LineLink[]> {
   const links: LineLink[] = [];

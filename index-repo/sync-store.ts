@@ -3,12 +3,13 @@
  */
 import { GtpkgError, type Fingerprint, type Oid, type Sha256 } from '../model/index.js';
 import type { GitObject } from '../git/objects.js';
-import { Repository } from '../git/repository.js';
+import { Repository, type WriteItem } from '../git/repository.js';
 import type { DigestFile } from './digest-file.js';
 import { encodeEvidence, judgeEvidence } from './evidence.js';
 import { addEvidence, type Side } from './evidence-file.js';
 import { openCommit } from './index-commit.js';
 import { MAIN } from './index-view.js';
+import type { ObjectSet } from './object-heap.js';
 import type { Ids256 } from './object-ids.js';
 import { cosignStatements, groupTags } from './signers.js';
 import type { TrustedState } from './state.js';
@@ -28,7 +29,7 @@ export interface LineLink {
 /** What is written. */
 export interface StoreOptions {
   readonly dir: string;
-  readonly objects: Objects;
+  readonly objects: ObjectSet;
   readonly links: readonly LineLink[];
   readonly tags: readonly GitObject[];
   readonly fresh: ReadonlyMap<Oid, Sha256>;
@@ -41,26 +42,30 @@ export interface StoreOptions {
 /** index.md §10: objects, ids, co-signatures, shallow, branch; each step harmless without the next. The state file comes after. */
 export async function storeAll(options: StoreOptions): Promise<void> {
   const { objects, links, tags, fresh, ids, digests, previous } = options;
-  const needed: Objects = new Map();
+  const needed = new Map<Oid, WriteItem>();
+  // read once more when it is written: a whole distribution is not held in memory
+  const need = (oid: Oid, { type, body }: GitObject): void => {
+    needed.set(oid, { oid, type, size: body.length, content: () => (objects.get(oid) as GitObject).body });
+  };
   const refs = new Map<string, Oid>();
   const groups = groupTags(tags);
   for (const { oid, object, tree } of links) {
-    needed.set(oid, object);
+    needed.set(oid, { oid, type: 'commit', size: object.body.length, content: () => object.body });
     for await (const walked of walkTree(
       reader(undefined, objects),
       tree,
       (id) => objects.has(id) && !needed.has(id),
     ))
-      needed.set(walked.oid, walked.object);
+      need(walked.oid, walked.object);
     const commit = openCommit(object);
     for (const { claimed, tag } of cosignStatements(commit, groups.get(oid) ?? [])) {
       if (claimed === undefined || tag === undefined) continue;
-      needed.set(tag, objects.get(tag) as GitObject);
+      need(tag, objects.get(tag) as GitObject);
       refs.set(`refs/tags/cosign/${oid}/${claimed}`, tag);
     }
   }
   const repository = options.repository ?? (await Repository.init(options.dir));
-  await repository.importPack(needed.values());
+  await repository.writeObjects(needed.values());
   await digests.add(new Map([...fresh].filter(([oid]) => needed.has(oid))));
   for (const [ref, oid] of refs) await repository.writeRef(ref, oid);
   // commits before this one have no suites here: plain git must not look for them

@@ -17,7 +17,10 @@ export interface Walked {
 }
 
 /** Objects in memory first, then the repository. */
-export function reader(repository: Repository | undefined, objects?: ReadonlyMap<Oid, GitObject>): Read {
+export function reader(
+  repository: Repository | undefined,
+  objects?: { get(oid: Oid): GitObject | undefined },
+): Read {
   return (oid) => {
     const object = objects?.get(oid);
     if (object !== undefined) return object;
