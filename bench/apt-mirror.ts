@@ -112,6 +112,8 @@ server { listen 127.0.0.1:${mirror.port}; root ${folder}/www; } }\n`,
       'APT::Architectures': 'amd64',
       'Acquire::Languages': 'none',
       'Debug::NoLocking': '1',
+      // as Debian has it; images for containers keep the lists compressed
+      'Acquire::GzipIndexes': 'false',
     };
     return {
       file: tool,
