@@ -1,26 +1,17 @@
 /**
- * The trust machine against every attack on an index. Each test: honest state, attack, refusal with its code, trust unmoved.
+ * The trust machine: what it accepts, and the checks that no attack of test/attacks shows. Each refusal: honest state, attack, code, trust unmoved.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import * as openpgp from 'openpgp';
 import { GtpkgError, limits, type ErrorCode, type Oid, type Sha256 } from '../../model/index.js';
-import { encodeTree, hashObject, parseTree, type GitObject } from '../../git/objects.js';
-import { PublicKey } from '../../trust/index.js';
+import { encodeTree, parseTree, type GitObject } from '../../git/objects.js';
+import type { PublicKey } from '../../trust/index.js';
 import { formatShard, shardPath } from '../../index-repo/entry.js';
 import { computeIds } from '../../index-repo/object-ids.js';
 import { parseState } from '../../index-repo/state.js';
 import { TrustedIndex, type IndexUpdate } from '../../index-repo/trusted-index.js';
-import {
-  Chain,
-  introduce,
-  makeEntry,
-  makeSigner,
-  signerOf,
-  type CommitPlan,
-  type TestSigner,
-} from './support.js';
+import { Chain, introduce, makeEntry, makeSigner, type CommitPlan, type TestSigner } from './support.js';
 
 const DAY = 86_400_000;
 const seconds = (time: number): Date => new Date(Math.floor(time / 1000) * 1000);
@@ -156,54 +147,6 @@ function isSuites(chain: Chain, tree: Oid, oid: Oid): boolean {
 }
 
 describe('signatures', () => {
-  test('signed by a stranger', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [eve], files: shard('666') });
-    await refused(trusted, chain.update(), 'SIGNER_UNKNOWN');
-  });
-
-  test('signed by a stranger who puts his key into the index, first as maintainer', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada], keys: [eve.publicKey] });
-    const next = await trusted.update(chain.update());
-    await chain.commit({ signers: [eve], files: shard('666') });
-    await refused(next, chain.update(), 'SIGNER_UNKNOWN');
-  });
-
-  test('not signed', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada], unsigned: true });
-    await refused(trusted, chain.update(), 'SIGNATURE_MISSING');
-  });
-
-  test('commit authorised only in itself', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({
-      signers: [eve],
-      keys: [eve.publicKey],
-      authorizations: { roots: [eve.fingerprint], since: 3 },
-    });
-    await refused(trusted, chain.update(), 'SIGNER_UNKNOWN');
-  });
-
-  test('signature over another commit', async () => {
-    const { chain, trusted } = await honest();
-    const other = chain.branch();
-    await other.commit({ signers: [ada], files: shard('2') });
-    const signature =
-      /gpgsig [^]*?-----END PGP SIGNATURE-----\n/.exec(other.tip.object.body.toString('latin1'))?.[0] ?? '';
-    await chain.commit({
-      signers: [ada],
-      files: shard('666'),
-      mangle: (body) =>
-        Buffer.from(
-          body.toString('latin1').replace(/gpgsig [^]*?-----END PGP SIGNATURE-----\n/, () => signature),
-          'latin1',
-        ),
-    });
-    await refused(trusted, chain.update(), 'SIGNATURE_BAD');
-  });
-
   test('signature and header mangled in every byte are refused, never accepted', async () => {
     const { chain, trusted } = await honest();
     await chain.commit({ signers: [ada] });
@@ -290,106 +233,6 @@ describe('signatures', () => {
     await chain.commit({ signers: [eve], distribution: dates(19) });
     await refused(trusted, chain.update(), 'SIGNER_EXPIRED');
   });
-
-  test('signature dated in the future', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada.at(new Date(Date.now() + DAY))] });
-    await refused(trusted, chain.update(), 'SIGNATURE_FUTURE');
-  });
-});
-
-describe('thresholds', () => {
-  async function twoOfThree(): Promise<{ chain: Chain; trusted: TrustedIndex }> {
-    const chain = new Chain();
-    const three = [ada, bob, eve];
-    const authorizations = {
-      threshold: 2,
-      since: 1,
-      roots: three.map((signer) => signer.fingerprint).sort(),
-    };
-    await chain.commit({
-      signers: [ada, bob],
-      keys: three.map((signer) => signer.publicKey),
-      authorizations,
-    });
-    return {
-      chain,
-      trusted: await TrustedIndex.start(introduce(authorizations.roots, 2)).update(chain.update()),
-    };
-  }
-
-  test('threshold not met', async () => {
-    const { chain, trusted } = await twoOfThree();
-    await chain.commit({ signers: [ada] });
-    const error = await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
-    assert.deepEqual(error.data['signers'], [ada.fingerprint]);
-    // and one more makes it good
-    await chain.cosign(chain.tip, eve);
-    assert.equal((await trusted.update(chain.update())).head?.sequence, 2);
-  });
-
-  test('the same key counted twice', async () => {
-    const { chain, trusted } = await twoOfThree();
-    await chain.commit({ signers: [ada] });
-    await chain.cosign(chain.tip, ada);
-    await chain.cosign(chain.tip, ada.at(new Date(Date.now() - 1000)));
-    await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
-  });
-
-  test('a co-signature under another root’s name', async () => {
-    const { chain, trusted } = await twoOfThree();
-    await chain.commit({ signers: [ada] });
-    await chain.cosign(chain.tip, ada, { as: bob.fingerprint });
-    await chain.cosign(chain.tip, eve, { as: bob.fingerprint });
-    await chain.cosign(chain.tip, eva, { as: bob.fingerprint });
-    await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
-  });
-
-  test('a co-signature of another commit, or of the same SHA-1 with another SHA-256', async () => {
-    const { chain, trusted } = await twoOfThree();
-    const other = chain.branch();
-    await other.commit({ signers: [ada, bob], files: shard('1') });
-    await chain.commit({ signers: [ada], files: shard('666') });
-    chain.tags.push(...other.tags);
-    await chain.cosign(chain.tip, bob, { commit: other.tip.sha256 });
-    await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
-  });
-
-  test('two subkeys of one primary counted as two', async () => {
-    const secret = await openpgp.generateKey({
-      type: 'ecc',
-      curve: 'ed25519Legacy',
-      userIDs: [{ name: 'Twin <twin@example.org>' }],
-      subkeys: [{ sign: true }, { sign: true }],
-      format: 'object',
-    });
-    const publicKey = await PublicKey.parse(secret.publicKey.armor());
-    const [first, second] = secret.privateKey.getSubkeys();
-    const chain = new Chain();
-    const roots = [publicKey.fingerprint, bob.fingerprint];
-    const twin = signerOf(secret.privateKey, publicKey, 'Twin');
-    const by = (subkey: typeof first) => ({
-      ...twin,
-      sign: async (bytes: Uint8Array) => {
-        const message = await openpgp.createMessage({ binary: bytes });
-        const signingKeyIDs = subkey === undefined ? [] : [subkey.getKeyID()];
-        return openpgp.sign({
-          message,
-          signingKeys: secret.privateKey,
-          signingKeyIDs,
-          detached: true,
-          format: 'armored',
-        });
-      },
-    });
-    const authorizations = { threshold: 2, since: 1, roots: [...roots].sort() };
-    await chain.commit({ signers: [by(first), bob], keys: [publicKey, bob.publicKey], authorizations });
-    const trusted = await TrustedIndex.start(introduce(roots, 2)).update(chain.update());
-    await chain.commit({ signers: [by(first)] });
-    await chain.cosign(chain.tip, by(second));
-    const error = await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
-    assert.deepEqual(error.data['signers'], [publicKey.fingerprint]);
-  });
 });
 
 describe('change of roots', () => {
@@ -418,52 +261,6 @@ describe('change of roots', () => {
       const late = chain.update({ commits: chain.commits.slice(2) });
       assert.equal((await TrustedIndex.start(introduce([bob.fingerprint])).update(late)).head?.sequence, 4);
     }
-  });
-
-  test('removed root still signs', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada, bob], ...rotation(3) });
-    const next = await trusted.update(chain.update());
-    await chain.commit({ signers: [ada], files: shard('666') });
-    await refused(next, chain.update(), 'SIGNER_UNKNOWN');
-    await refused(trusted, chain.update(), 'SIGNER_UNKNOWN');
-  });
-
-  test('root rotated without the old threshold', async () => {
-    const chain = new Chain();
-    const keys = [ada.publicKey, eve.publicKey];
-    const authorizations = { threshold: 2, since: 1, roots: [ada.fingerprint, eve.fingerprint].sort() };
-    await chain.commit({ signers: [ada, eve], keys, authorizations });
-    const trusted = await TrustedIndex.start(introduce(authorizations.roots, 2)).update(chain.update());
-    await chain.commit({
-      signers: [ada, bob],
-      keys: [bob.publicKey],
-      authorizations: { roots: [bob.fingerprint], threshold: 1, since: 2 },
-    });
-    await refused(trusted, chain.update(), 'THRESHOLD_NOT_MET');
-  });
-
-  test('root rotated without the new threshold', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada], ...rotation(3) });
-    await refused(trusted, chain.update(), 'SIGNER_UNKNOWN');
-    const raised = (await honest()).chain;
-    await raised.commit({
-      signers: [ada],
-      keys: [bob.publicKey],
-      authorizations: { roots: [ada.fingerprint, bob.fingerprint].sort(), threshold: 2, since: 3 },
-    });
-    await refused(trusted, raised.update({ commits: raised.commits.slice(2) }), 'INDEX_NOT_DESCENDANT');
-    const own = await TrustedIndex.start(introduce([ada.fingerprint])).update(
-      raised.update({ commits: raised.commits.slice(0, 2) }),
-    );
-    await refused(own, raised.update(), 'THRESHOLD_NOT_MET');
-  });
-
-  test('a stranger commits a change that both sides co-signed', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [eve, ada, bob], ...rotation(3) });
-    await refused(trusted, chain.update(), 'SIGNER_UNKNOWN');
   });
 
   test('Since must name the commit that changed the roots, and not change without', async () => {
@@ -496,16 +293,6 @@ describe('change of roots', () => {
 });
 
 describe('introductions', () => {
-  test('wrong fingerprint', async () => {
-    const { chain } = await honest();
-    await refused(TrustedIndex.start(introduce([eve.fingerprint])), chain.update(), 'INTRODUCTION_MISMATCH');
-    await refused(
-      TrustedIndex.start(introduce([ada.fingerprint, eve.fingerprint])),
-      chain.update(),
-      'INTRODUCTION_MISMATCH',
-    );
-  });
-
   test('another threshold than the index has', async () => {
     const chain = new Chain();
     const authorizations = { threshold: 1, since: 1, roots: [ada.fingerprint, bob.fingerprint].sort() };
@@ -516,47 +303,9 @@ describe('introductions', () => {
       'INTRODUCTION_MISMATCH',
     );
   });
-
-  test('an index that names the introduced root but is signed by another', async () => {
-    const chain = new Chain();
-    await chain.commit({
-      signers: [eve],
-      keys: [ada.publicKey, eve.publicKey],
-      authorizations: { roots: [ada.fingerprint] },
-    });
-    await refused(TrustedIndex.start(introduce([ada.fingerprint])), chain.update(), 'SIGNER_UNKNOWN');
-  });
-
-  test('an anchor with fewer signatures than the introduction asks for', async () => {
-    const chain = new Chain();
-    const authorizations = { threshold: 2, since: 1, roots: [ada.fingerprint, bob.fingerprint].sort() };
-    await chain.commit({ signers: [ada], keys: [ada.publicKey, bob.publicKey], authorizations });
-    await refused(
-      TrustedIndex.start(introduce(authorizations.roots, 2)),
-      chain.update(),
-      'THRESHOLD_NOT_MET',
-    );
-  });
-
-  test('a first commit whose number is not 1', async () => {
-    const chain = new Chain();
-    await chain.commit({ signers: [ada], distribution: { sequence: 7 } });
-    await refused(TrustedIndex.start(introduce([ada.fingerprint])), chain.update(), 'INDEX_MALFORMED');
-  });
 });
 
 describe('time', () => {
-  test('expired root: an expired head is refused (indefinite freeze), one just inside the skew is not', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada] });
-    const end = chain.tip.distribution.validUntil.getTime();
-    await refused(trusted, chain.update({ now: new Date(end + limits.CLOCK_SKEW + 1) }), 'INDEX_EXPIRED');
-    assert.equal(
-      (await trusted.update(chain.update({ now: new Date(end + limits.CLOCK_SKEW) }))).head?.sequence,
-      3,
-    );
-  });
-
   test('expired snapshot: what is trusted stays trusted, but is not to be used', async () => {
     const { trusted } = await honest();
     const late = new Date(Date.now() + 31 * DAY);
@@ -572,39 +321,9 @@ describe('time', () => {
     const next = await trusted.update(chain.update({ now: new Date(Date.now() + 60 * DAY) }));
     assert.equal(next.head?.sequence, 3);
   });
-
-  test('dated in the future', async () => {
-    const { chain, trusted } = await honest();
-    const date = seconds(Date.now() + limits.CLOCK_SKEW + 60_000);
-    await chain.commit({
-      signers: [ada],
-      distribution: { date, validUntil: new Date(date.getTime() + DAY) },
-    });
-    await refused(trusted, chain.update(), 'INDEX_FUTURE');
-  });
 });
 
 describe('lineage', () => {
-  test('rollback', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada] });
-    const next = await trusted.update(chain.update());
-    await refused(next, chain.update({ commits: chain.commits.slice(0, 2) }), 'INDEX_ROLLBACK');
-    await refused(next, chain.update({ commits: chain.commits.slice(1, 2) }), 'INDEX_ROLLBACK');
-  });
-
-  test('commit that does not descend from the trusted head', async () => {
-    const { trusted } = await honest();
-    const other = new Chain();
-    await other.commit({ signers: [eve] });
-    await refused(trusted, other.update(), 'INDEX_NOT_DESCENDANT');
-    const { chain } = await honest();
-    const stranger = chain.branch(1);
-    await stranger.commit({ signers: [eve], files: shard('666') });
-    const own = await TrustedIndex.start(introduce([ada.fingerprint])).update(chain.update());
-    await refused(own, stranger.update(), 'INDEX_NOT_DESCENDANT');
-  });
-
   test('a gap, or commits in disorder', async () => {
     const { chain, trusted } = await honest();
     for (let i = 0; i < 3; i++) await chain.commit({ signers: [ada] });
@@ -613,41 +332,6 @@ describe('lineage', () => {
     await refused(trusted, chain.update({ commits: [four, five] }), 'INDEX_NOT_DESCENDANT');
     await refused(trusted, chain.update({ commits: [three, five] }), 'INDEX_NOT_DESCENDANT');
     await refused(trusted, chain.update({ commits: [four, three] }), 'INDEX_NOT_DESCENDANT');
-  });
-
-  test('equivocation: two heads, one number', async () => {
-    const { chain, trusted } = await honest();
-    const second = chain.branch(1);
-    await second.commit({ signers: [ada], files: shard('666') });
-    const error = await refused(
-      trusted,
-      { ...second.update(), lookup: (oid) => second.objects.get(oid) ?? chain.objects.get(oid) },
-      'INDEX_EQUIVOCATION',
-    );
-    assert.equal(error.data['sequence'], 2);
-    assert.equal(error.data['known'], chain.tip.oid);
-    assert.equal(error.data['offered'], second.tip.oid);
-    // also when the other history has grown since, and ours too
-    await second.commit({ signers: [ada] });
-    await second.commit({ signers: [ada] });
-    await chain.commit({ signers: [ada] });
-    const next = await trusted.update(chain.update());
-    const both = (oid: Oid) => second.objects.get(oid) ?? chain.objects.get(oid);
-    assert.equal(
-      (await refused(next, { ...second.update(), lookup: both }, 'INDEX_EQUIVOCATION')).data['sequence'],
-      2,
-    );
-  });
-
-  test('equivocation from the first commit on', async () => {
-    const { chain, trusted } = await honest();
-    const second = new Chain();
-    await second.commit({ signers: [ada], distribution: { suites: ['other'] } });
-    const lookup = (oid: Oid) => second.objects.get(oid) ?? chain.objects.get(oid);
-    assert.equal(
-      (await refused(trusted, { ...second.update(), lookup }, 'INDEX_EQUIVOCATION')).data['sequence'],
-      1,
-    );
   });
 
   describe('recovery from a line that was signed with stolen keys', () => {
@@ -747,14 +431,6 @@ describe('lineage', () => {
     });
   });
 
-  test('numbers that stand still, jump (fast-forward) or fall', async () => {
-    for (const sequence of [1, 2, 4, Number.MAX_SAFE_INTEGER - 8e15]) {
-      const { chain, trusted } = await honest();
-      await chain.commit({ signers: [ada], distribution: { sequence } });
-      await refused(trusted, chain.update(), 'INDEX_MALFORMED');
-    }
-  });
-
   test('a message that names another state than its tree', async () => {
     for (const message of [{ sequence: 4 }, { name: 'other' }]) {
       const { chain, trusted } = await honest();
@@ -768,34 +444,9 @@ describe('lineage', () => {
     await chain.commit({ signers: [ada], distribution: { name: 'other' } });
     await refused(trusted, chain.update(), 'INDEX_MALFORMED');
   });
-
-  test('a parent of the same SHA-1 but another SHA-256', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada], message: { parent: '0'.repeat(64) as Sha256 } });
-    await refused(trusted, chain.update(), 'INDEX_CORRUPT');
-  });
 });
 
 describe('trees', () => {
-  test('mix-and-match: the tree of another signed commit', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({
-      signers: [ada],
-      message: { tree: /Tree-SHA256: (\w+)/.exec(chain.tip.object.body.toString())?.[1] as Sha256 },
-    });
-    await refused(trusted, chain.update(), 'INDEX_CORRUPT');
-  });
-
-  test('a tampered shard behind an unchanged SHA-1 id', async () => {
-    const { chain, trusted } = await honest();
-    await chain.commit({ signers: [ada], files: shard('2') });
-    const evil = formatShard([makeEntry('hello', '2', ada.fingerprint, { content: 'evil' })]);
-    const good = hashObject('blob', shard('2')[`suites/stable/amd64/${shardPath('hello')}`] as Buffer);
-    assert.ok(chain.objects.has(good));
-    chain.objects.set(good, { type: 'blob', body: evil });
-    await refused(trusted, chain.update(), 'INDEX_CORRUPT');
-  });
-
   test('tampered distribution, authorizations, key or tree behind an unchanged SHA-1 id', async () => {
     for (const name of ['distribution', 'authorizations', 'keys', 'suites']) {
       const { chain } = await honest();
