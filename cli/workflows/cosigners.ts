@@ -28,10 +28,11 @@ interface CosignersFile {
 
 const path = (source: Source): string => join(source.directory, 'cosigners.json');
 
-/** What was checked of a source; nothing while its file cannot be read. */
-export async function readCosigners(source: Source): Promise<Cosigners> {
+/** What was checked of a source at a commit; nothing while its file is of another one, or cannot be read. */
+export async function readCosigners(source: Source, at: Oid): Promise<Cosigners> {
   try {
-    const { releases } = JSON.parse((await readText(path(source))) ?? '{}') as Partial<CosignersFile>;
+    const { commit, releases } = JSON.parse((await readText(path(source))) ?? '{}') as Partial<CosignersFile>;
+    if (commit !== at) return new Map();
     return new Map(Object.entries(releases ?? {}) as [Oid, readonly Fingerprint[]][]);
   } catch {
     return new Map();

@@ -84,7 +84,10 @@ export class Judge {
       given.status.filter((each) => each.state === 'installed').map((each) => [each.name, each]),
     );
     const cosigners = new Map<string, Cosigners>();
-    for (const { source } of given.sources) cosigners.set(source.name, await readCosigners(source));
+    for (const { source } of given.sources) {
+      const commit = terms.get(source.name)?.commit;
+      if (commit !== undefined) cosigners.set(source.name, await readCosigners(source, commit));
+    }
     return new Judge({ keynote, context, user, cosigners }, terms, installed);
   }
 

@@ -72,3 +72,12 @@ export async function keysOf(
   const { keys } = await showIndex(indexRepository(source), { commit: head });
   return Promise.all(keys.filter(wanted).map((fingerprint) => readIndexKey(repository, head, fingerprint)));
 }
+
+/** Installed packages that a key signed, by name. */
+export async function installedBy(context: Context, fingerprint: Fingerprint): Promise<string[]> {
+  const { readStatus } = await import('../../installer/status.js');
+  return [...readStatus(context.settings.root).values()]
+    .filter((each) => each.state === 'installed' && each.pin.signer === fingerprint)
+    .map(({ name }) => name)
+    .sort();
+}

@@ -5,7 +5,7 @@
  * A mistake anywhere in the user's own file stops everything: what does not parse may have been what forbids.
  */
 import { join } from 'node:path';
-import { GtpkgError, limits } from '../../model/index.js';
+import { GtpkgError, limits, type Oid } from '../../model/index.js';
 import type { IndexPolicy } from '../../index-repo/policy-files.js';
 import type { TrustedState } from '../../index-repo/state.js';
 import { readStoredIndex } from '../../index-repo/sync.js';
@@ -57,6 +57,8 @@ type Stored = Omit<IndexPolicy, 'delegations'> & {
 
 /** What a source's trusted index says, judged now. */
 export interface SourcePolicy extends SourceTerms {
+  /** the trusted one */
+  readonly commit: Oid;
   /** the index's own name */
   readonly distribution: string;
   /** assertions that do not count, and why */
@@ -113,7 +115,7 @@ function toStored({ delegations, ...policy }: IndexPolicy): Stored {
 }
 
 async function terms(name: string, stored: Stored, now: Date): Promise<SourcePolicy> {
-  const { sequence, roots, threshold, delegates, name: distribution } = stored;
+  const { commit, sequence, roots, threshold, delegates, name: distribution } = stored;
   const good = stored.delegations.filter(({ expires }) => expires === null || new Date(expires) > now);
   const delegations: Assertion[] = [];
   if (good.length > 0) {
@@ -128,6 +130,7 @@ async function terms(name: string, stored: Stored, now: Date): Promise<SourcePol
     .map(({ where }) => ({ where, why: 'the key that signed it has expired' }));
   return {
     name,
+    commit,
     distribution,
     sequence,
     roots,

@@ -1,10 +1,15 @@
 import * as Flags from '../../flags.js';
 import { GtpkgCommand, type Call } from '../../command.js';
 import { renderRule } from '../../render/trust.js';
-import { findPerson } from '../../workflows/trust-people.js';
+import { findPerson, installedBy } from '../../workflows/trust-people.js';
 import { addRule, dropRule, shunRule, type RuleChange } from '../../workflows/trust-rules.js';
 
-export default class TrustShun extends GtpkgCommand<typeof TrustShun, RuleChange> {
+/** The rule, and what is there already of that key. */
+interface Shunned extends RuleChange {
+  readonly installed: readonly string[];
+}
+
+export default class TrustShun extends GtpkgCommand<typeof TrustShun, Shunned> {
   static override usage = 'trust shun FPR|EMAIL [--package GLOB] [--undo] [--dry-run]';
   static override summary = 'Take no release that this key signed.';
   static override description =
@@ -28,13 +33,17 @@ export default class TrustShun extends GtpkgCommand<typeof TrustShun, RuleChange
     'dry-run': Flags.boolean({ description: 'show the rule, change nothing' }),
   };
 
-  protected async work({ context, args, flags }: Call<typeof TrustShun>): Promise<RuleChange> {
+  protected async work({ context, args, flags }: Call<typeof TrustShun>): Promise<Shunned> {
     const { fingerprint, who } = await findPerson(context, args.key);
     const rule = shunRule(fingerprint, flags.package ?? [], who);
-    return flags.undo ? dropRule(context, rule, flags['dry-run']) : addRule(context, rule, flags['dry-run']);
+    const change = await (flags.undo ? dropRule : addRule)(context, rule, flags['dry-run']);
+    return { ...change, installed: flags.undo ? [] : await installedBy(context, fingerprint) };
   }
 
-  protected render(change: RuleChange): string {
-    return renderRule(change);
+  protected render(change: Shunned): string {
+    const { installed } = change;
+    const left =
+      installed.length === 0 ? '' : `\n\nInstalled, and signed by that key: ${installed.join(', ')}`;
+    return renderRule(change) + left;
   }
 }
