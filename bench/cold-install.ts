@@ -10,7 +10,7 @@
  * run them. Pre-Depends are not waited for (--force-depends).
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -205,7 +205,7 @@ try {
     const apt: Run[] = [];
     const gtpkg: (Run & { wire: number })[] = [];
     for (let i = 0; i < Number(options.runs); i++) {
-      // each in a new folder, and the disk at rest before it
+      // each in a new folder, and the disk at rest before it; all are removed at the end: ext4 makes files slowly where some were just removed
       for (const [name, side] of Object.entries(sides)) {
         const into = await mkdtemp(bench.path(`${name}-`));
         execFileSync('sync');
@@ -215,7 +215,6 @@ try {
         );
         if (name === 'apt') apt.push(run);
         else gtpkg.push(run as Run & { wire: number });
-        await rm(into, { recursive: true, force: true });
       }
     }
     const ratio = (key: keyof Run): number =>

@@ -15,7 +15,7 @@ import { takeRequests } from './uploads.js';
 const LINGER = 500;
 
 /** What RocksDB gathers in memory before it writes, twice: its own 64 MiB cost 100 MB of memory and were no faster. */
-const WRITE_BUFFER = 16 * 1024 * 1024;
+const WRITE_BUFFER = 8 * 1024 * 1024;
 
 /** @throws GtpkgError HOME_BUSY, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR */
 export async function openStore(home: string): Promise<Corestore> {

@@ -4,7 +4,9 @@
  * The root is locked from the reading of its status to the end, so the plan is carried out on what it was made for.
  */
 import { GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
+import type { LayOut } from '../../installer/lay-out.js';
 import type { TransactionStep } from '../../installer/plan.js';
+import type { OpenRoot } from '../../installer/root.js';
 import type { Plan, Step } from '../../resolver/index.js';
 import type { ScriptPolicy } from '../../installer/script-runner.js';
 import type { ConffileChoice } from '../change-flags.js';
@@ -15,7 +17,15 @@ import { renderPlan } from '../render/plan.js';
 import { decide, describe, type Change, type ChangeRequest, type Decision } from './decide.js';
 import type { OfferedCandidate } from './offers.js';
 import { chooseWay, coresOf } from './deltas.js';
-import { coreOf, fetchCores, requireFresh, verifyReleases, type ClaimedRelease } from './releases.js';
+import type { Arrivals } from './arrivals.js';
+import {
+  coreOf,
+  requireFresh,
+  startFetch,
+  verifyReleases,
+  withNames,
+  type ClaimedRelease,
+} from './releases.js';
 import { rootIsThere } from './root.js';
 import { parseWanted } from './versions.js';
 
@@ -72,10 +82,11 @@ export async function changeRoot(
       context.report({ kind: 'warning', text: `${name}: ${field} ${relation} is not met` });
     if (plan.steps.length > 0) context.say(renderPlan(change, err));
     if (!(await agreed(context, request, plan))) return change;
-    const result = await carryOut(context, wanted, async (releases) => {
+    const result = await carryOut(context, { root, planned: wanted }, async (releases, layOut) => {
       decision.judge?.confirm(confirmed(plan, releases));
       const { runTransaction } = await import('../../installer/transaction.js');
       return runTransaction(root, {
+        layOut,
         steps: [
           ...plan.steps.map((step) => transactionStep(step, releases, 'purge' in request && request.purge)),
           ...change.purged.map((name) => ({ kind: 'remove' as const, name, purge: true })),
@@ -167,21 +178,28 @@ async function wantedReleases(
 }
 
 /**
- * Fetches, verifies, and hands over to `transaction`. A delta that cannot be had or does not give the release is a detour, not a
- * failure: the release itself is fetched, and what was begun is begun again.
+ * Fetches what says what the releases are, verifies that, and hands over to `transaction`, which stages what has come while the rest is on its
+ * way. A delta that cannot be had or does not give the release is a detour, not a failure: the release itself is fetched, and what was begun is
+ * begun again.
  */
 async function carryOut<T>(
   context: Context,
-  planned: readonly PlannedRelease[],
-  transaction: (releases: ReadonlyMap<ReleasePin, VerifiedRelease>) => Promise<T>,
+  { root, planned }: { readonly root: OpenRoot; readonly planned: readonly PlannedRelease[] },
+  transaction: (releases: ReadonlyMap<ReleasePin, VerifiedRelease>, layOut: LayOut) => Promise<T>,
 ): Promise<T> {
+  const { chooseLayOut } = await import('./lay-out.js');
   let wanted = planned;
   for (;;) {
+    let arrivals: Arrivals | undefined;
+    let layOut: LayOut | undefined;
     try {
-      await fetchCores(context, wanted);
-      const releases = await verifyReleases(context, wanted);
+      arrivals = await startFetch(context, wanted);
+      const cores = wanted.flatMap(({ pin, way }) => (way?.basis === undefined ? pin.core : []));
+      layOut = chooseLayOut(root, cores, arrivals);
+      const releases = await verifyReleases(context, wanted, arrivals);
       const result = await transaction(
         new Map(releases.map((release, i) => [wanted[i]?.pin ?? release.pin, release])),
+        layOut,
       );
       const deltas = wanted.reduce((sum, each) => sum + each.saved, 0);
       if (deltas > 0) {
@@ -191,8 +209,11 @@ async function carryOut<T>(
       return result;
     } catch (error) {
       const without = await withoutDeltas(context, wanted, error);
-      if (without === undefined) throw error;
+      if (without === undefined) throw withNames(error, wanted);
       wanted = without;
+    } finally {
+      await layOut?.stop();
+      await arrivals?.stop();
     }
   }
 }

@@ -13,7 +13,11 @@ import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import { getSource, type Source } from '../places.js';
 import type { Way } from './deltas.js';
+import { Arrivals } from './arrivals.js';
 import { freshSource, keyOfSource } from './trusted-source.js';
+
+/** Releases verified at once: those that wait for bytes hold up nobody, and memory stays bounded. */
+const AT_ONCE = 16;
 
 /** A release to be fetched, and the source whose keys vouch for it. */
 export interface WantedRelease {
@@ -50,40 +54,31 @@ export async function missingBytes(context: Context, refs: readonly CoreRef[]): 
   return refs.reduce((sum, ref, i) => sum + ref.byteLength - Math.min(ref.byteLength, held[i] ?? 0), 0);
 }
 
-/** Brings all of these cores into the store. @throws GtpkgError NO_PEER, BLOCKS_MISSING, OFFLINE, PEER_CORRUPT */
-export async function fetchCores(context: Context, wanted: readonly WantedRelease[]): Promise<void> {
+/** Finds peers for these cores. They are fetched when what is returned is asked for them. */
+export async function startFetch(context: Context, wanted: readonly WantedRelease[]): Promise<Arrivals> {
   const refs = wanted.map(coreOf);
-  if ((await missingBytes(context, refs)) === 0) return;
+  const { report } = context;
   const depot = await context.depot();
+  if ((await missingBytes(context, refs)) === 0) return new Arrivals({ depot, refs: [], report });
   const names = [...new Set(wanted.map((each) => each.source))].filter((name) => name !== '');
   await meetPeers(context, await Promise.all(names.map((name) => getSource(context, name))));
-  context.report({
-    kind: 'start',
-    id: 'fetch',
-    label: 'Fetching',
-    total: refs.reduce((sum, ref) => sum + ref.byteLength, 0),
-    unit: 'bytes',
-  });
+  return new Arrivals({ depot, refs, report });
+}
+
+/** Brings all of these cores into the store. @throws GtpkgError NO_PEER, BLOCKS_MISSING, OFFLINE, PEER_CORRUPT */
+export async function fetchCores(context: Context, wanted: readonly WantedRelease[]): Promise<void> {
+  const arrivals = await startFetch(context, wanted);
   try {
-    await depot.fetch(refs, {
-      onProgress: ({ done, total, peers }) =>
-        context.report({
-          kind: 'advance',
-          id: 'fetch',
-          done,
-          total,
-          note: `${peers} peer${peers === 1 ? '' : 's'}`,
-        }),
-    });
+    await Promise.all(wanted.map((each) => arrivals.whole(coreOf(each))));
   } catch (error) {
     throw withNames(error, wanted);
   } finally {
-    context.report({ kind: 'end', id: 'fetch' });
+    await arrivals.stop();
   }
 }
 
-// The depot knows cores; people know packages.
-function withNames(error: unknown, wanted: readonly WantedRelease[]): unknown {
+/** The depot knows cores; people know packages. */
+export function withNames(error: unknown, wanted: readonly WantedRelease[]): unknown {
   if (!(error instanceof GtpkgError)) return error;
   const text = JSON.stringify(error.data);
   const named = wanted
@@ -103,34 +98,44 @@ function withNames(error: unknown, wanted: readonly WantedRelease[]): unknown {
 
 /**
  * Checks each release against its pin, with its signer's key from the trusted state of its source.
- * @throws GtpkgError INDEX_EXPIRED, SIGNER_UNKNOWN, SIGNATURE_BAD, RELEASE_MISMATCH, …
+ * @param arrivals - gives the bytes; each release is checked as soon as its head is there
+ * @throws GtpkgError INDEX_EXPIRED, SIGNER_UNKNOWN, SIGNATURE_BAD, RELEASE_MISMATCH, …; what the fetch ended with
  */
 export async function verifyReleases(
   context: Context,
   wanted: readonly ClaimedRelease[],
+  arrivals?: Arrivals,
 ): Promise<VerifiedRelease[]> {
   const { verifyDelta, verifyRelease } = await import('../../package-repo/index.js');
-  const depot = await context.depot();
-  const keys = new Map<string, PublicKey>();
-  const out: VerifiedRelease[] = [];
-  for (const each of wanted) {
-    const { pin, source, way } = each;
+  const { report } = context;
+  const bytes = arrivals ?? new Arrivals({ depot: await context.depot(), refs: [], report });
+  const keys = new Map<string, Promise<PublicKey>>();
+  const keyOf = ({ pin, source }: WantedRelease): Promise<PublicKey> => {
     const id = `${source} ${pin.signer}`;
-    let key = keys.get(id);
-    if (key === undefined)
-      keys.set(id, (key = await keyOfSource(await getSource(context, source), pin.signer)));
+    const key = keys.get(id) ?? getSource(context, source).then((from) => keyOfSource(from, pin.signer));
+    keys.set(id, key);
+    return key;
+  };
+  const verify = async (each: ClaimedRelease): Promise<VerifiedRelease> => {
+    const key = await keyOf(each);
+    const basis = each.way?.basis;
+    // a delta is read to its end; what the fetch ends with is not what is wrong with the release
+    await (basis === undefined ? bytes.head(coreOf(each)) : bytes.whole(coreOf(each)));
+    const chain = { source: bytes.source(coreOf(each)), pin: each.pin, keys: [key], now: context.now };
     try {
-      const chain = { source: depot.source(coreOf(each)), pin, keys: [key], now: context.now };
-      const release =
-        way?.basis === undefined
-          ? await verifyRelease(chain)
-          : await verifyDelta({ ...chain, basis: way.basis });
+      const release = await (basis === undefined ? verifyRelease(chain) : verifyDelta({ ...chain, basis }));
       requireSame(each, release);
-      out.push(release);
+      return release;
     } catch (error) {
       throw refused(error, each);
     }
-  }
+  };
+  const out: VerifiedRelease[] = [];
+  const queue = wanted.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, each] of queue) out[index] = await verify(each);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
   return out;
 }
 
@@ -172,6 +177,7 @@ export async function requireFresh(context: Context, names: Iterable<string>): P
 /** Reads a verified release to its end, so that its payload is checked too, and keeps nothing. */
 export async function drain(release: VerifiedRelease): Promise<void> {
   await release.extract({
+    isTransient: true,
     entry: () => undefined,
     file: async (_entry, chunks) => {
       for await (const chunk of chunks) void chunk;

@@ -1,0 +1,91 @@
+/**
+ * A thread that lays out files: takes a payload's plan and bytes, checks every one, writes. lay-out.ts is its other side.
+ *
+ * It knows no network, no index and no keys. What it writes lies in the staging area; that nothing of it is used unless all is well is the
+ * transaction's affair.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ByteSource, PayloadPlan } from '../../model/index.js';
+import { Disk } from '../../installer/disk.js';
+import { FileSink, type FileTargets } from '../../installer/lay-out.js';
+import { extractPayload } from '../../package-repo/extract.js';
+import { fromPlain, toPlain, type PlainError } from './thread-error.js';
+
+/** What a thread is told. */
+export type ToThread =
+  | {
+      readonly kind: 'job';
+      readonly payload: PayloadPlan;
+      readonly targets: FileTargets;
+      readonly byteLength: number;
+    }
+  | { readonly kind: 'chunk'; readonly bytes: Uint8Array; readonly length: number }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'fail'; readonly error: PlainError };
+
+/** What it says. */
+export type FromThread =
+  | { readonly kind: 'read'; readonly offset: number; readonly length: number }
+  /** the chunk's memory comes back with it */
+  | { readonly kind: 'taken'; readonly bytes: Uint8Array }
+  | { readonly kind: 'advance'; readonly bytes: number }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly error: PlainError };
+
+/** Bytes between two messages about progress. */
+const ADVANCE_EVERY = 1024 * 1024;
+
+const port = parentPort;
+const disk = new Disk((workerData as { root: string }).root);
+const say = (message: FromThread): void => port?.postMessage(message);
+
+const arrived: ToThread[] = [];
+let wake: (() => void) | undefined;
+
+port?.on('message', (message: ToThread) => {
+  if (message.kind === 'job') void work(message);
+  else {
+    arrived.push(message);
+    wake?.();
+  }
+});
+
+function source(byteLength: number): ByteSource {
+  return {
+    byteLength,
+    async *read(offset, length) {
+      say({ kind: 'read', offset, length });
+      for (;;) {
+        const message = arrived.shift();
+        if (message === undefined) await new Promise<void>((resolve) => (wake = resolve));
+        else if (message.kind === 'chunk') {
+          yield message.bytes.subarray(0, message.length);
+          port?.postMessage({ kind: 'taken', bytes: message.bytes } satisfies FromThread, [
+            message.bytes.buffer as ArrayBuffer,
+          ]);
+        } else if (message.kind === 'fail') throw fromPlain(message.error);
+        else return;
+      }
+    },
+  };
+}
+
+async function work({ payload, targets, byteLength }: Extract<ToThread, { kind: 'job' }>): Promise<void> {
+  let untold = 0;
+  const tell = (bytes: number): void => {
+    untold += bytes;
+    if (untold < ADVANCE_EVERY) return;
+    say({ kind: 'advance', bytes: untold });
+    untold = 0;
+  };
+  arrived.length = 0;
+  try {
+    const sink = new FileSink(disk, targets, tell);
+    await extractPayload(source(byteLength), payload, sink);
+    sink.complete();
+    say({ kind: 'advance', bytes: untold });
+    say({ kind: 'done' });
+  } catch (error) {
+    say({ kind: 'failed', error: toPlain(error) });
+  }
+}

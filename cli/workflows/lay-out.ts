@@ -1,0 +1,276 @@
+/**
+ * Lays out the files of many releases in threads of their own: decompressing, checking and writing takes all processors, while this thread goes on
+ * receiving. A release is one piece of work; a thread takes the next one that has arrived.
+ *
+ * The threads get bytes and plans, and give back that it is done: what was verified stays in the type of the release, here.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import {
+  GtpkgError,
+  limits,
+  type ByteSource,
+  type CoreRef,
+  type VerifiedRelease,
+} from '../../model/index.js';
+import { LayOutHere, stopped, type Advance, type FileTargets, type LayOut } from '../../installer/lay-out.js';
+import type { OpenRoot } from '../../installer/root.js';
+import type { FromThread, ToThread } from './lay-out-thread.js';
+import { fromPlain, toPlain } from './thread-error.js';
+
+/** More than this many threads would wait for the disk and for us. */
+const MOST = 4;
+/** Chunks on their way to a thread: at most 512 KiB each. */
+const AHEAD = 4;
+/** MB for what a thread makes and drops: it holds little at a time, and would let its garbage grow. */
+const YOUNG = 4;
+/** Of compressed bytes: less is done sooner than threads are started. */
+const WORTH = 8 * 1024 * 1024;
+
+/** Where the bytes of a release come from. */
+export interface Arriving {
+  source(ref: CoreRef): ByteSource;
+  whole(ref: CoreRef): Promise<void>;
+  /** nobody waits any more */
+  stop(): Promise<void>;
+}
+
+/**
+ * Threads where they pay for releases in these cores, else this one. Stopping it ends the fetch too: nothing of it is wanted then.
+ * @param cores - of releases that come as themselves, not as deltas
+ */
+export function chooseLayOut(root: OpenRoot, cores: readonly CoreRef[], arriving: Arriving): LayOut {
+  const here = new LayOutHere(root.disk);
+  const bytes = cores.reduce((sum, core) => sum + core.byteLength, 0);
+  if (bytes < WORTH) return { files: here.files.bind(here), stop: () => stopBoth(arriving, here) };
+  const threads = new LayOutThreads({ root: root.dir, arriving, here });
+  // of one release all has to come before a thread has work
+  if (cores.length > 1) threads.start(cores.length);
+  return { files: threads.files.bind(threads), stop: () => stopBoth(arriving, threads) };
+}
+
+async function stopBoth(arriving: Arriving, layOut: LayOut): Promise<void> {
+  await arriving.stop();
+  await layOut.stop();
+}
+
+/** A piece of work. */
+interface Job {
+  readonly release: VerifiedRelease;
+  readonly targets: FileTargets;
+  readonly advance: Advance;
+}
+
+/** What threads work on. */
+export interface LayOutOptions {
+  /** absolute path; the targets of all calls are below it */
+  readonly root: string;
+  readonly arriving: Arriving;
+  /** for releases that no other thread can make */
+  readonly here: LayOut;
+  readonly script?: URL;
+}
+
+/** A piece of work that waits for a thread; undefined: none will come. */
+interface Waiting {
+  readonly bytes: number;
+  readonly take: (thread: Thread | undefined) => void;
+}
+
+/** Threads, as many as there is work for. */
+export class LayOutThreads implements LayOut {
+  readonly #root: string;
+  readonly #arriving: Arriving;
+  readonly #here: LayOut;
+  readonly #script: URL;
+  readonly #threads = new Set<Thread>();
+  readonly #idle: Thread[] = [];
+  readonly #queue: Waiting[] = [];
+  #stopping: Promise<void> | undefined;
+
+  /** @param options - `script`: what the threads run, for tests */
+  constructor(options: LayOutOptions) {
+    this.#root = options.root;
+    this.#arriving = options.arriving;
+    this.#here = options.here;
+    this.#script = options.script ?? new URL('./lay-out-thread.js', import.meta.url);
+  }
+
+  /** Starts threads before the first call: they are ready when it comes. @param jobs - calls that are to be expected */
+  start(jobs: number): void {
+    while (this.#threads.size < Math.min(jobs, MOST, availableParallelism())) this.#idle.push(this.#make());
+  }
+
+  async files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<void> {
+    const { payload, pin } = release;
+    if (payload === undefined) return this.#here.files(release, targets, advance);
+    await this.#arriving.whole(pin.core);
+    const thread = await this.#thread(payload.section.rawLength);
+    if (thread === undefined) throw stopped();
+    try {
+      await thread.run({ release, targets, advance }, this.#arriving.source(pin.core));
+    } finally {
+      // the largest first: what is begun last should be over soon
+      this.#queue.sort((a, b) => a.bytes - b.bytes);
+      const next = this.#queue.pop();
+      if (next === undefined) this.#idle.push(thread);
+      else next.take(thread);
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    for (const next of this.#queue.splice(0)) next.take(undefined);
+    await Promise.all([this.#here.stop(), ...[...this.#threads].map((thread) => thread.end())]);
+  }
+
+  #make(): Thread {
+    const made = new Thread(this.#script, this.#root);
+    this.#threads.add(made);
+    return made;
+  }
+
+  #thread(bytes: number): Promise<Thread | undefined> | Thread | undefined {
+    if (this.#stopping !== undefined) return undefined;
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.#threads.size < Math.min(MOST, availableParallelism())) return this.#make();
+    return new Promise((take) => this.#queue.push({ bytes, take }));
+  }
+}
+
+/** One thread, and this thread's side of what it does. */
+class Thread {
+  readonly #worker: Worker;
+  readonly #free: Uint8Array[] = [];
+  #ended: Error | undefined;
+  #handle: ((message: FromThread) => void) | undefined;
+  #fail: ((error: Error) => void) | undefined;
+
+  constructor(script: URL, root: string) {
+    this.#worker = new Worker(script, {
+      workerData: { root },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
+    });
+    this.#worker.on('message', (message: FromThread) => this.#handle?.(message));
+    this.#worker.on('error', (error) => this.#end(died(error)));
+    this.#worker.on('exit', () => this.#end(died()));
+  }
+
+  /** One piece of work at a time. */
+  async run({ release, targets, advance }: Job, source: ByteSource): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended;
+    const { payload } = release;
+    if (payload === undefined) throw new GtpkgError('INTERNAL', 'a release without a plan in a thread');
+    const feed = new Feed(source, this.#free, (message, transfer) =>
+      this.#worker.postMessage(message, transfer),
+    );
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#fail = reject;
+        this.#handle = (message) => {
+          if (message.kind === 'advance') advance(message.bytes);
+          else if (message.kind === 'read') feed.read(message.offset, message.length);
+          else if (message.kind === 'taken') feed.taken(message.bytes);
+          else if (message.kind === 'done') resolve();
+          else reject(fromPlain(message.error));
+        };
+        this.#worker.postMessage({
+          kind: 'job',
+          payload,
+          targets,
+          byteLength: source.byteLength,
+        } satisfies ToThread);
+      });
+    } finally {
+      this.#handle = undefined;
+      this.#fail = undefined;
+      feed.end();
+    }
+  }
+
+  /** Resolves when nothing of it runs any more. */
+  async end(): Promise<void> {
+    this.#end(stopped());
+    await this.#worker.terminate();
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#fail?.(this.#ended);
+  }
+}
+
+/** Bytes for a thread: as many as it asks for, a few chunks ahead of it. */
+class Feed {
+  readonly #source: ByteSource;
+  readonly #post: (message: ToThread, transfer: ArrayBuffer[]) => void;
+  readonly #free: Uint8Array[];
+  #ahead = 0;
+  #more: (() => void) | undefined;
+  #ended = false;
+
+  /** @param free - memory for chunks, kept from one piece of work to the next */
+  constructor(
+    source: ByteSource,
+    free: Uint8Array[],
+    post: (message: ToThread, transfer: ArrayBuffer[]) => void,
+  ) {
+    this.#source = source;
+    this.#free = free;
+    this.#post = post;
+  }
+
+  read(offset: number, length: number): void {
+    void this.#pump(offset, length).then(
+      () => this.#send({ kind: 'end' }),
+      (error: unknown) => this.#send({ kind: 'fail', error: toPlain(error) }),
+    );
+  }
+
+  /** The memory of a chunk comes back. */
+  taken(bytes: Uint8Array): void {
+    this.#ahead--;
+    this.#free.push(bytes);
+    this.#more?.();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#more?.();
+  }
+
+  async #pump(offset: number, length: number): Promise<void> {
+    const most = limits.RELEASE_CHUNK;
+    for await (const chunk of this.#source.read(offset, length)) {
+      for (let at = 0; at < chunk.length && !this.#ended; at += most)
+        await this.#chunk(chunk.subarray(at, at + most));
+      if (this.#ended) return;
+    }
+  }
+
+  async #chunk(chunk: Uint8Array): Promise<void> {
+    while (this.#ahead >= AHEAD && !this.#ended) await new Promise<void>((resolve) => (this.#more = resolve));
+    if (this.#ended) return;
+    this.#ahead++;
+    // the source's memory is not ours to give away
+    const bytes = this.#free.pop() ?? new Uint8Array(limits.RELEASE_CHUNK);
+    bytes.set(chunk);
+    this.#send({ kind: 'chunk', bytes, length: chunk.length }, [bytes.buffer as ArrayBuffer]);
+  }
+
+  #send(message: ToThread, transfer: ArrayBuffer[] = []): void {
+    if (!this.#ended) this.#post(message, transfer);
+  }
+}
+
+function died(cause?: unknown): GtpkgError {
+  return new GtpkgError('INTERNAL', 'a thread that lays out files ended before its work was done', {
+    hint: 'Run the command again. Nothing was changed.',
+    cause,
+  });
+}
