@@ -2,14 +2,7 @@
  * Cores on their way: first the heads of all, so that everything is known about a change before the bulk of it is asked for; then the rest, while
  * what is there is laid out. Nothing is fetched before somebody waits for it; whoever waits learns why it does not come.
  */
-import {
-  GtpkgError,
-  limits,
-  type ByteSource,
-  type CoreKey,
-  type CoreRef,
-  type Report,
-} from '../../model/index.js';
+import { limits, type ByteSource, type CoreKey, type CoreRef, type Report } from '../../model/index.js';
 import type { Depot, FetchProgress } from '../../replication/index.js';
 
 /** Something that comes, once. */
@@ -95,7 +88,7 @@ export class Arrivals {
 
   /** Ends the fetch; what was not here yet does not come. */
   async stop(): Promise<void> {
-    this.#stop.abort(new GtpkgError('INTERNAL', 'the fetch is not wanted any more'));
+    this.#stop.abort();
     await this.#fetchingHeads;
     await this.#fetchingRest;
     this.#over();
