@@ -172,8 +172,7 @@ export class Context {
         home: this.settings.home,
         bootstrap: this.settings.bootstrap,
         lan: this.settings.lan,
-        judge: async (core, bytes) =>
-          (await import('./workflows/notices.js')).judgeNotice(this, core, bytes),
+        judge: async (core, bytes) => (await import('./workflows/notices.js')).judgeNotice(this, core, bytes),
         offline: this.settings.offline || options.local === true,
         server: options.server ?? false,
         timeout: this.settings.timeout,

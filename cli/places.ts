@@ -23,6 +23,8 @@ import { readText, writeWhole } from './files.js';
 export interface Source {
   readonly name: string;
   readonly introduction: Introduction;
+  /** index cores that it had before it moved, newest first */
+  readonly formerly?: readonly CoreKey[];
   readonly directory: string;
 }
 
@@ -33,6 +35,8 @@ export interface OwnIndex {
   readonly introduction: Introduction;
   /** suite that publish uses when none is named */
   readonly suite: string;
+  /** index cores that it had before it moved, newest first */
+  readonly formerly?: readonly CoreKey[];
   readonly directory: string;
 }
 
@@ -89,7 +93,21 @@ export async function findSource(context: Context, name: string): Promise<Source
     name,
     directory,
     introduction: parseIntroduction(String(record['introduction'])),
+    ...formerlyOf(record),
   }));
+}
+
+function formerlyOf(record: Readonly<Record<string, unknown>>): { formerly?: readonly CoreKey[] } {
+  const formerly = record['formerly'];
+  return Array.isArray(formerly) ? { formerly: formerly.map((key) => parseCoreKey(String(key))) } : {};
+}
+
+/** The index core of a source or index, and those that it had before it moved. */
+export function coresOf({
+  introduction,
+  formerly = [],
+}: Pick<Source, 'introduction' | 'formerly'>): CoreKey[] {
+  return [introduction.indexCore, ...formerly];
 }
 
 /** @throws GtpkgError SOURCE_NOT_FOUND */
@@ -110,13 +128,14 @@ export async function writeSource(
   context: Context,
   name: string,
   introduction: Introduction,
+  formerly: readonly CoreKey[] = [],
 ): Promise<Source> {
   const directory = context.home('sources', checkName(name));
   await writeWhole(
     join(directory, 'source.json'),
-    `${JSON.stringify({ introduction: formatIntroduction(introduction) })}\n`,
+    `${JSON.stringify({ introduction: formatIntroduction(introduction), ...(formerly.length > 0 ? { formerly } : {}) })}\n`,
   );
-  return { name, directory, introduction };
+  return { name, directory, introduction, ...(formerly.length > 0 ? { formerly } : {}) };
 }
 
 /** Forgets a source and its copy of the index; packages and their cores stay. */
@@ -141,6 +160,7 @@ export async function findIndex(context: Context, name: string): Promise<OwnInde
     indexCore: parseCoreKey(String(record['indexCore'])),
     introduction: parseIntroduction(String(record['introduction'])),
     suite: String(record['suite']),
+    ...formerlyOf(record),
   }));
 }
 
@@ -160,10 +180,10 @@ export async function getIndex(context: Context, name: string): Promise<OwnIndex
 /** Records an index kept here. */
 export async function writeIndex(context: Context, index: Omit<OwnIndex, 'directory'>): Promise<OwnIndex> {
   const directory = context.home('indexes', checkName(index.name));
-  const { indexCore, suite } = index;
+  const { indexCore, suite, formerly } = index;
   await writeWhole(
     join(directory, 'index.json'),
-    `${JSON.stringify({ indexCore, suite, introduction: formatIntroduction(index.introduction) })}\n`,
+    `${JSON.stringify({ indexCore, suite, introduction: formatIntroduction(index.introduction), formerly })}\n`,
   );
   return { ...index, directory };
 }

@@ -15,6 +15,7 @@ export {
 export { diffIndex, type IndexDifference } from './index-diff.js';
 export { decodeNotice, encodeNotice, noticeId, type Notice } from './notice.js';
 export { judgeNotice } from './notice-judge.js';
+export { encodeMoved, namedCore } from './moved.js';
 export {
   dropPending,
   pendingCommits,
@@ -40,7 +41,14 @@ export {
   type Published,
 } from './exchange.js';
 export { decodeRecord, encodeRecord, packSize, type IndexRecord, type RecordPack } from './record.js';
-export { readStoredIndex, syncIndex, type StoredIndex, type SyncOptions, type SyncResult } from './sync.js';
+export {
+  readStoredIndex,
+  syncIndex,
+  syncNotice,
+  type StoredIndex,
+  type SyncOptions,
+  type SyncResult,
+} from './sync.js';
 export type { EntryCounts } from './entry-changes.js';
 export { checkFresh, parseState, type TrustedState } from './state.js';
 export { TrustedIndex, type IndexHead, type IndexUpdate } from './trusted-index.js';

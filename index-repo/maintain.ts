@@ -67,6 +67,8 @@ export interface ChangeOptions {
   readonly refresh?: boolean;
   /** default: as long as the last commit */
   readonly validForDays?: number;
+  /** moves the index to another log */
+  readonly indexCore?: CoreKey;
 }
 
 /**
@@ -163,7 +165,10 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
       data: { fingerprint: signer },
     });
   }
-  if (files.size === 0 && authorizations === view.authorizations && options.refresh !== true) {
+  const indexCore = options.indexCore ?? before.indexCore;
+  if (indexCore !== before.indexCore) lines.push(`move to ${indexCore}`);
+  const same = files.size === 0 && authorizations === view.authorizations && indexCore === before.indexCore;
+  if (same && options.refresh !== true) {
     return {
       commit: parent.oid,
       parent: parent.parents[0],
@@ -186,6 +191,7 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
     sequence: before.sequence + 1,
     ...dates(options.now, validity),
     architectures,
+    indexCore,
   };
   const changes = [...(options.message === undefined ? [] : [options.message]), ...lines];
   const digests = await DigestFile.load(dir);

@@ -31,7 +31,13 @@ export interface NoticeContext {
 export async function judgeNotice(bytes: Uint8Array, context: NoticeContext): Promise<Notice> {
   const notice = decodeNotice(bytes);
   const objects = await unpack(notice.pack);
-  const { keys, head } = await rootKeys(context, objects);
+  const repository = await Repository.open(context.dir).catch(() => undefined);
+  const knows = async (oid: Oid | undefined): Promise<boolean> =>
+    oid !== undefined && (await repository?.has(oid)) === true;
+  // who has moved already goes on telling those who have not
+  if (notice.kind === 'moved' && (await knows(notice.commit))) return notice;
+  const base = notice.kind === 'moved' && (await knows(notice.parent)) ? notice.parent : undefined;
+  const { keys, head } = await rootKeys(context, objects, base);
   if (notice.kind === 'cosignature') {
     const commits = [...objects.values(), ...(await keptCommits(context.kept))]
       .filter(isCommit)
@@ -81,9 +87,10 @@ async function keptCommits(kept: readonly Uint8Array[]): Promise<GitObject[]> {
 async function rootKeys(
   { dir, introduction, kept }: NoticeContext,
   objects: Objects,
+  base: Oid | undefined,
 ): Promise<{ keys: PublicKey[]; head: OpenedCommit | undefined }> {
   const repository = await Repository.open(dir).catch(() => undefined);
-  const main = await repository?.resolveRef(MAIN);
+  const main = base ?? (await repository?.resolveRef(MAIN));
   if (repository === undefined || main === undefined) {
     const all = new Map(objects);
     for (const bytes of kept)

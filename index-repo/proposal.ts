@@ -43,14 +43,20 @@ export async function encodeProposal(
     ...(parent === undefined ? {} : { parent }),
     sequence: message.sequence,
   };
+  return encodeNotice({ ...head, ...(await encodeParts(objects, putCore)) });
+}
+
+/** Objects as a notice carries them: whoever passes it on sees who signed it, whoever looks at it fetches the rest. */
+export async function encodeParts(
+  objects: Objects,
+  putCore: (bytes: Uint8Array) => Promise<CoreRef>,
+): Promise<Pick<Notice, 'pack' | 'cores'>> {
   const whole = await packObjects(objects);
-  if (whole.length <= MAX_INLINE) return encodeNotice({ ...head, pack: whole });
-  // whoever passes it on sees who signed it; whoever looks at it fetches the rest
+  if (whole.length <= MAX_INLINE) return { pack: whole };
   const [signed, rest]: [Objects, Objects] = [new Map(), new Map()];
   for (const [oid, object] of objects)
     (object.type === 'commit' || object.type === 'tag' ? signed : rest).set(oid, object);
-  const cores = [await putCore(await packObjects(rest))];
-  return encodeNotice({ ...head, pack: await packObjects(signed), cores });
+  return { pack: await packObjects(signed), cores: [await putCore(await packObjects(rest))] };
 }
 
 /** Co-signatures as a notice. @param tags - of commits that lead to `commit` */

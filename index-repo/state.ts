@@ -4,7 +4,7 @@
  */
 import { GtpkgError } from '../model/errors.js';
 import { CLOCK_SKEW } from '../model/limits.js';
-import type { Oid, Sha256 } from '../model/ids.js';
+import type { CoreKey, Oid, Sha256 } from '../model/ids.js';
 
 /** A trusted index, ready to be stored. */
 export interface TrustedState {
@@ -21,6 +21,8 @@ export interface TrustedState {
   /** RFC 3339 */
   readonly date: string;
   readonly validUntil: string;
+  /** the log that the head names: another one than it was read from when the index has moved; absent in older files */
+  readonly indexCore?: CoreKey;
 }
 
 /** @throws GtpkgError INDEX_CORRUPT when this is no state of ours */

@@ -88,6 +88,11 @@ export async function planSync(
       `The newest snapshot of the index is ${record.snapshotDistance} records back`,
     );
   const [first, ...rest] = await read(snapshot);
+  // the same state stands elsewhere in another log, after a move (index.md §13)
+  const own = position === undefined ? -1 : rest.findLastIndex(({ commit }) => commit === position.head);
+  const onward =
+    own < 0 || forward !== undefined ? undefined : follow(rest.slice(own + 1), rest[own]?.commit as Oid);
+  if (onward !== undefined) return plan(onward);
   const followed = first?.kind === 'snapshot' ? follow(rest, first.commit) : undefined;
   if (first === undefined || followed === undefined) {
     if (forward !== undefined) return forward;

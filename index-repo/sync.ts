@@ -9,9 +9,9 @@ import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import {
   GtpkgError,
-  formatIntroduction,
   parseIntroduction,
   systemCode,
+  type CoreKey,
   type CoreRef,
   type Introduction,
   type Oid,
@@ -22,6 +22,7 @@ import { requireDecided } from './evidence-file.js';
 import type { LogReader } from './exchange.js';
 import { checkFresh, parseState, type TrustedState } from './state.js';
 import { newestRecord, planSync, type SyncPlan } from './sync-plan.js';
+import type { Notice } from './notice.js';
 import type { IndexRecord } from './record.js';
 
 /** What a sync needs. */
@@ -50,6 +51,8 @@ export interface SyncResult {
   readonly name: string;
   readonly sequence: number;
   readonly validUntil: Date;
+  /** the log that the head names */
+  readonly indexCore: CoreKey | undefined;
   readonly entries: EntryCounts;
   /** bytes of packs that were fetched */
   readonly bytes: number;
@@ -148,17 +151,55 @@ export async function syncIndex(options: SyncOptions): Promise<SyncResult> {
   });
 }
 
+/**
+ * Brings the state on by commits that came beside the log: those that say where the index has moved to. Judged as everything else.
+ * @throws GtpkgError as syncIndex; INDEX_NOT_FOUND when nothing is trusted yet
+ */
+export async function syncNotice(
+  options: Omit<SyncOptions, 'log' | 'onPlan'>,
+  notice: Notice,
+): Promise<SyncResult> {
+  const stored = await readStoredIndex(options.statePath);
+  if (stored === undefined)
+    throw new GtpkgError('INDEX_NOT_FOUND', 'No state of this index is trusted yet', {
+      hint: 'Run gtpkg update.',
+    });
+  const { trusted: known } = stored;
+  await requireDecided(options.statePath, known.name);
+  const { importPlan } = await import('./sync-import.js');
+  const { commit, parent, sequence, pack, cores = [] } = notice;
+  const record: IndexRecord = {
+    kind: 'update',
+    commit,
+    ...(parent === undefined ? {} : { parent }),
+    anchor: known.anchor,
+    sequence,
+    snapshotDistance: 0,
+    pack: { inline: pack },
+  };
+  const records = [record, ...(cores.length === 0 ? [] : [{ ...record, pack: { cores } }])];
+  const plan = { newest: record, block: stored.block, records, bytes: pack.length };
+  const { trusted, entries } = await importPlan({
+    ...options,
+    known,
+    plan,
+    packs: packsOf(plan, options.fetchCore),
+  });
+  await store(options.statePath, { trusted, block: stored.block, length: stored.length });
+  const rest = { changed: trusted.head !== known.head, stale: false, previous: known.head, entries };
+  return result(trusted, { ...rest, bytes: pack.length });
+}
+
 type Rest = Pick<SyncResult, 'changed' | 'stale' | 'previous' | 'entries' | 'bytes'>;
 
 function result(state: TrustedState, rest: Rest): SyncResult {
-  const { head, name, sequence, validUntil } = state;
-  return { commit: head, name, sequence, validUntil: new Date(validUntil), ...rest };
+  const { head, name, sequence, validUntil, indexCore } = state;
+  return { commit: head, name, sequence, validUntil: new Date(validUntil), indexCore, ...rest };
 }
 
+// Whom we trust: the index core only says where to ask, and moves (index.md §13).
 function sameTrust(a: Introduction, b: Introduction): boolean {
-  const line = (introduction: Introduction): string =>
-    formatIntroduction({ ...introduction, peers: [], bootstrap: [] });
-  return line(a) === line(b);
+  return a.threshold === b.threshold && a.roots.join() === b.roots.join();
 }
 
 async function store(path: string, stored: StoredIndex): Promise<void> {

@@ -125,6 +125,7 @@ export class TrustedIndex {
       sequence: head.sequence,
       date: head.date.toISOString(),
       validUntil: head.validUntil.toISOString(),
+      indexCore: head.indexCore,
     };
   }
 

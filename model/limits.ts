@@ -114,6 +114,8 @@ export const MAX_INLINE_PACK = 64 * KiB;
 export const MAX_NOTICE = 256 * KiB;
 /** What the pack of a notice may unpack to, and how many objects it may hold: keys compress well, and a proposal may be a snapshot. */
 export const MAX_NOTICE_UNPACKED = 64 * MiB;
+/** Index cores that an index had before it moved, and whose peers are still looked for. */
+export const MAX_FORMER_CORES = 4;
 /** Notices kept of one index: each is signed by a root, but one root may be hostile. */
 export const MAX_NOTICES = 64;
 /** What one index sync may unpack to: four times 63,000 packages with their history. */

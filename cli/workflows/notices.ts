@@ -3,9 +3,9 @@
  */
 import { GtpkgError, type CoreKey } from '../../model/index.js';
 import { readEvidence, requireDecided } from '../../index-repo/evidence-file.js';
-import { readStoredIndex } from '../../index-repo/sync.js';
+import { readStoredIndex, type SyncResult } from '../../index-repo/sync.js';
 import type { Context } from '../context.js';
-import { listIndexes, listSources, type OwnIndex, type Source } from '../places.js';
+import { coresOf, listIndexes, listSources, type OwnIndex, type Source } from '../places.js';
 import { indexRepository, pushIndex } from './own-index.js';
 import { statePath } from './trusted-source.js';
 
@@ -24,8 +24,8 @@ async function followers(context: Context, core: CoreKey): Promise<Follower[]> {
   const sources = await listSources(context);
   const indexes = await listIndexes(context);
   return [
-    ...sources.filter((each) => each.introduction.indexCore === core).map((place) => ({ place, own: false })),
-    ...indexes.filter((each) => each.indexCore === core).map((place) => ({ place, own: true })),
+    ...sources.filter((each) => coresOf(each).includes(core)).map((place) => ({ place, own: false })),
+    ...indexes.filter((each) => coresOf(each).includes(core)).map((place) => ({ place, own: true })),
   ];
 }
 
@@ -104,10 +104,46 @@ export async function spreadEvidence(context: Context, source: Source): Promise<
  * Hears what peers know of an index beside its log.
  * @throws GtpkgError INDEX_EQUIVOCATION when they have proof that its roots signed two histories
  */
-export async function hearNotices(context: Context, source: Source): Promise<void> {
+export async function hearNotices(context: Context, source: Source): Promise<readonly Buffer[]> {
   const depot = await context.depot();
-  await depot.notices(source.introduction.indexCore, context.settings.offline ? 0 : LISTENING);
+  const { indexCore } = source.introduction;
+  const heard = await depot.notices(indexCore, context.settings.offline ? 0 : LISTENING);
   await requireDecided(statePath(source), source.name);
+  return heard;
+}
+
+/**
+ * Takes the commits that say where an index has moved to, if peers know any that go on from what is trusted. Gives what came of it.
+ * @throws GtpkgError INDEX_EQUIVOCATION
+ */
+export async function takeMoved(
+  context: Context,
+  source: Source,
+  heard: readonly Uint8Array[],
+): Promise<SyncResult | undefined> {
+  const { decodeNotice, syncNotice } = await import('../../index-repo/index.js');
+  const depot = await context.depot();
+  const { coreBytes } = await import('./sync-source.js');
+  for (const bytes of heard) {
+    const notice = decodeNotice(bytes);
+    if (notice.kind !== 'moved') continue;
+    try {
+      return await syncNotice(
+        {
+          dir: indexRepository(source),
+          statePath: statePath(source),
+          introduction: source.introduction,
+          now: context.now,
+          fetchCore: (core) => coreBytes(depot, core),
+        },
+        notice,
+      );
+    } catch (error) {
+      // one that leads nowhere must not keep others from leading on
+      if (!(error instanceof GtpkgError) || error.code === 'INDEX_EQUIVOCATION') throw error;
+    }
+  }
+  return undefined;
 }
 
 /** Lets the other roots know what is pending; what was pending before is told no longer. */

@@ -3,7 +3,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GtpkgError } from '../../model/index.js';
+import { GtpkgError, limits, type CoreKey } from '../../model/index.js';
 import type { Depot } from '../../replication/index.js';
 import type { Fingerprint } from '../../model/index.js';
 import type { PublicKey, Signer } from '../../trust/index.js';
@@ -96,16 +96,43 @@ export async function pushIndex(context: Context, index: OwnIndex): Promise<read
   return pending.map((each) => summaryOf(each));
 }
 
+/**
+ * On the index core that the head names; on the one before too, where it can be written, so that those who follow it are led on. One that
+ * cannot be written any more is why there is a move: then a notice tells (index.md §13).
+ */
 async function pushPublished(context: Context, index: OwnIndex): Promise<void> {
+  const { encodeMoved, namedCore } = await import('../../index-repo/index.js');
+  const { writeIndex } = await import('../places.js');
+  const named = await namedCore(indexRepository(index));
+  await appendTo(context, index, index.indexCore);
+  if (named === index.indexCore) return;
+  await appendTo(context, index, named);
+  const formerly = [...new Set([index.indexCore, ...(index.formerly ?? [])])].slice(
+    0,
+    limits.MAX_FORMER_CORES,
+  );
+  const introduction = { ...index.introduction, indexCore: named };
+  await writeIndex(context, { ...index, indexCore: named, introduction, formerly });
+  const depot = await context.depot({ local: true });
+  await depot.join(formerly);
+  for (const core of formerly) {
+    const notice = await encodeMoved(indexRepository(index), core, (bytes) => depot.putStaticBytes(bytes));
+    if (notice !== undefined) await depot.putNotice(core, notice, 0);
+  }
+}
+
+async function appendTo(context: Context, index: OwnIndex, core: CoreKey): Promise<void> {
   const { publishIndex } = await import('../../index-repo/index.js');
   const depot = await context.depot({ local: true });
-  const log = await depot.openLog(index.indexCore);
+  const log = await depot.openLog(core);
   try {
+    // a moved index is kept here, the key of its old core is not
+    if (!log.writable) return;
     await publishIndex(indexRepository(index), { log, putCore: (bytes) => depot.putStaticBytes(bytes) });
   } finally {
     await log.close();
   }
-  await depot.join([index.indexCore]);
+  await depot.join([core]);
 }
 
 /** @throws GtpkgError ALREADY_EXISTS, BAD_NAME */

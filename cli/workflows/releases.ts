@@ -11,7 +11,7 @@ import {
 } from '../../model/index.js';
 import type { PublicKey } from '../../trust/index.js';
 import type { Context } from '../context.js';
-import { getSource, type Source } from '../places.js';
+import { coresOf, getSource, type Source } from '../places.js';
 import type { Way } from './deltas.js';
 import { Arrivals } from './arrivals.js';
 import { freshSource, keyOfSource } from './trusted-source.js';
@@ -43,7 +43,7 @@ export async function meetPeers(context: Context, sources: readonly Source[]): P
   if (context.settings.offline || sources.length === 0) return;
   const depot = await context.depot();
   await depot.addPeers(sources.flatMap((source) => source.introduction.peers));
-  await depot.join(sources.map((source) => source.introduction.indexCore));
+  await depot.join(sources.flatMap(coresOf));
 }
 
 /** Bytes that are not here yet. */

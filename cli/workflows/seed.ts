@@ -6,7 +6,7 @@ import { formatPeerAddress, GtpkgError, parseAddress, type Address } from '../..
 import type { Depot, DepotService } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import { startMetrics } from '../metrics.js';
-import { getSource, listIndexes, listSources } from '../places.js';
+import { coresOf, getSource, listIndexes, listSources } from '../places.js';
 import { untilStopped } from '../stop.js';
 import { Upkeep, type SeedPolicy } from './seed-upkeep.js';
 
@@ -148,10 +148,7 @@ class Run {
       limit: this.#options.limit,
       started: this.#started,
     });
-    await depot.join([
-      ...sources.map((source) => source.introduction.indexCore),
-      ...indexes.map((index) => index.indexCore),
-    ]);
+    await depot.join([...sources.flatMap(coresOf), ...indexes.flatMap(coresOf)]);
     const { listening } = await depot.status();
     this.told = {
       ...this.told,

@@ -7,6 +7,7 @@ import { GtpkgError, parseIntroduction, type ErrorCode, type Introduction } from
 import type { Context } from '../context.js';
 import {
   checkName,
+  coresOf,
   findSource,
   getSource,
   listSources,
@@ -39,9 +40,7 @@ export async function addSource(
 ): Promise<AddedSource> {
   const introduction = parseIntroduction(line);
   if (name !== undefined) await mustBeFree(context, name);
-  const known = (await listSources(context)).find(
-    (each) => each.introduction.indexCore === introduction.indexCore,
-  );
+  const known = (await listSources(context)).find((each) => coresOf(each).includes(introduction.indexCore));
   if (known !== undefined) {
     throw new GtpkgError('ALREADY_EXISTS', `this distribution is the source "${known.name}" already`, {
       hint: `gtpkg update ${known.name} fetches its newest index; gtpkg source remove ${known.name} forgets it.`,

@@ -1,14 +1,27 @@
 /**
  * Brings one source up to date: meet its peers, ask for the newest head, let the trust machine judge, compile the query file.
  */
-import { EXIT, GtpkgError, type CoreRef, type ErrorCode, type Oid } from '../../model/index.js';
+import {
+  EXIT,
+  GtpkgError,
+  limits,
+  type CoreKey,
+  type CoreRef,
+  type ErrorCode,
+  type Oid,
+} from '../../model/index.js';
 import type { QueryFile } from '../../index-repo/query.js';
-import { readStoredIndex, type SyncOptions } from '../../index-repo/sync.js';
-import type { Depot } from '../../replication/index.js';
+import {
+  readStoredIndex,
+  type StoredIndex,
+  type SyncOptions,
+  type SyncResult,
+} from '../../index-repo/sync.js';
+import type { Depot, Log } from '../../replication/index.js';
 import type { Context } from '../context.js';
-import type { Source } from '../places.js';
+import { coresOf, writeSource, type Source } from '../places.js';
 import { recordCosigners } from './cosigners.js';
-import { hearNotices, spreadEvidence } from './notices.js';
+import { hearNotices, spreadEvidence, takeMoved } from './notices.js';
 import { openQuery, queryPath } from './offers.js';
 import { indexRepository } from './own-index.js';
 import { meetPeers } from './releases.js';
@@ -85,46 +98,98 @@ async function explained(source: Source, work: () => Promise<Synced>): Promise<S
   }
 }
 
-async function fromPeers(context: Context, source: Source): Promise<Synced> {
-  const before = await readStoredIndex(statePath(source));
+/** A source may move several times before it is looked at again; one that moves without end is no source. */
+async function fromPeers(context: Context, source: Source, hops = 0): Promise<Synced> {
   const depot = await context.depot();
   await meetPeers(context, [source]);
   const log = await depot.openLog(source.introduction.indexCore);
+  let done: Synced | undefined;
   try {
-    const { offline, timeout } = context.settings;
-    const { length, peers, silence } = offline
-      ? { length: log.length, peers: 0, silence: undefined }
-      : await log.refresh({ timeout });
-    if (peers === 0 && !log.writable && !(offline && length > 0)) {
-      const known = before === undefined ? '' : 'What is known stays in use. ';
-      if (silence === undefined) {
-        throw new GtpkgError(
-          'OFFLINE',
-          `the index of ${source.name} is not here, and --offline forbids to fetch it`,
-          {
-            hint: `${known}Run gtpkg update ${source.name} without --offline.`,
-            data: { source: source.name, reason: 'offline' },
-          },
-        );
-      }
-      const { code, message, hint, ...facts } = silence;
-      throw new GtpkgError(code, `nobody that serves ${source.name} was reached: ${message}`, {
-        hint: `${known}${hint}`,
-        data: { source: source.name, ...facts },
+    let failure: GtpkgError | undefined;
+    try {
+      const length = await lengthOf(context, source, log);
+      done = await take(context, source, {
+        log: { length, get: (number) => log.get(number) },
+        fetchCore: (ref) => coreBytes(depot, ref),
       });
+    } catch (error) {
+      // index.md §13: what comes too late, or not at all, may have moved
+      const lost =
+        error instanceof GtpkgError && (error.exit === EXIT.network || error.code === 'INDEX_EXPIRED');
+      if (!lost || !(await isKnown(source))) throw error;
+      failure = error;
     }
-    const done = await take(context, source, {
-      log: { length, get: (number) => log.get(number) },
-      fetchCore: (ref) => coreBytes(depot, ref),
-    });
-    await hearNotices(context, source);
-    return done;
+    const before = await readStoredIndex(statePath(source));
+    const moved = await takeMoved(context, source, await hearNotices(context, source));
+    if (moved !== undefined) done = await finish(context, source, { result: moved, before });
+    if (done === undefined) throw failure as GtpkgError;
   } catch (error) {
     if (error instanceof GtpkgError && error.code === 'INDEX_EQUIVOCATION')
       await spreadEvidence(context, source);
     throw error;
   } finally {
     await log.close();
+  }
+  const named = (await readStoredIndex(statePath(source)))?.trusted.indexCore;
+  if (named === undefined || named === source.introduction.indexCore || hops >= limits.MAX_FORMER_CORES)
+    return done;
+  return followMove(context, { source, to: named, done, hops });
+}
+
+async function isKnown(source: Source): Promise<boolean> {
+  return (await readStoredIndex(statePath(source))) !== undefined;
+}
+
+/** Blocks of the log that there are. @throws GtpkgError NO_PEER, OFFLINE */
+async function lengthOf(context: Context, source: Source, log: Log): Promise<number> {
+  const { offline, timeout } = context.settings;
+  const { length, peers, silence } = offline
+    ? { length: log.length, peers: 0, silence: undefined }
+    : await log.refresh({ timeout });
+  if (peers !== 0 || log.writable || (offline && length > 0)) return length;
+  const known = (await isKnown(source)) ? 'What is known stays in use. ' : '';
+  if (silence === undefined) {
+    throw new GtpkgError(
+      'OFFLINE',
+      `the index of ${source.name} is not here, and --offline forbids to fetch it`,
+      {
+        hint: `${known}Run gtpkg update ${source.name} without --offline.`,
+        data: { source: source.name, reason: 'offline' },
+      },
+    );
+  }
+  const { code, message, hint, ...facts } = silence;
+  throw new GtpkgError(code, `nobody that serves ${source.name} was reached: ${message}`, {
+    hint: `${known}${hint}`,
+    data: { source: source.name, ...facts },
+  });
+}
+
+/** The trusted head names another index core than the one that was read: from now on that one is. index.md §13 */
+async function followMove(
+  context: Context,
+  move: { readonly source: Source; readonly to: CoreKey; readonly done: Synced; readonly hops: number },
+): Promise<Synced> {
+  const { source, to, done, hops } = move;
+  const formerly = coresOf(source).filter((core) => core !== to);
+  const moved = await writeSource(
+    context,
+    source.name,
+    { ...source.introduction, indexCore: to },
+    formerly.slice(0, limits.MAX_FORMER_CORES),
+  );
+  context.report({
+    kind: 'note',
+    text: `${source.name} has moved to the index core ${to}, signed by its roots.`,
+  });
+  try {
+    const { update, ...rest } = await fromPeers(context, moved, hops + 1);
+    return { ...rest, update: { ...update, changed: done.update.changed || update.changed } };
+  } catch (error) {
+    // its peers may not be there yet; where it is now is known
+    if (!(error instanceof GtpkgError) || error.exit !== EXIT.network) throw error;
+    context.report({ kind: 'warning', text: `${error.message}; gtpkg update tries again` });
+    return done;
   }
 }
 
@@ -135,13 +200,22 @@ async function take(
 ): Promise<Synced> {
   const { syncIndex } = await import('../../index-repo/sync.js');
   const before = await readStoredIndex(statePath(source));
-  const done = await syncIndex({
+  const result = await syncIndex({
     dir: indexRepository(source),
     statePath: statePath(source),
     introduction: source.introduction,
     now: context.now,
     ...from,
   });
+  return finish(context, source, { result, before });
+}
+
+/** Makes of a trusted state all that other commands read. */
+async function finish(
+  context: Context,
+  source: Source,
+  { result: done, before }: { readonly result: SyncResult; readonly before: StoredIndex | undefined },
+): Promise<Synced> {
   const packages = await ensureQuery(context, source, done.commit);
   await recordKeys(source, done.commit);
   await recordCosigners(context, source, done.commit);
