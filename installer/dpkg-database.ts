@@ -140,10 +140,14 @@ class Writer {
         match[2],
       ]),
     );
-    return (path) => {
-      const staged = by === undefined ? undefined : this.#context.staging.staged(pkg.name, path);
-      return (staged === undefined ? undefined : this.#md5(staged)) ?? before.get(path);
-    };
+    // now: the files are about to leave the staging area
+    const digests = new Map(
+      pkg.conffiles.map(({ path }) => {
+        const staged = by === undefined ? undefined : this.#context.staging.staged(pkg.name, path);
+        return [path, (staged === undefined ? undefined : this.#md5(staged)) ?? before.get(path)];
+      }),
+    );
+    return (path) => digests.get(path);
   }
 
   // The files of a package in `info`.
@@ -167,7 +171,6 @@ class Writer {
         if (isThere || script === 'postrm')
           files.set(`${name}.${script}`, this.#disk.read(joinPath(scripts, script)));
     }
-    if ((files.get(`${name}.md5sums`)?.length ?? 0) === 0) files.delete(`${name}.md5sums`);
     return files;
   }
 
@@ -201,7 +204,7 @@ class Writer {
     const files = triggerFiles(triggerLines(this.#context.prepared));
     for (const [name, bytes] of files) this.#put(`triggers/${name}`, bytes);
     for (const own of ['Unincorp', 'Lock'])
-      if (!there.includes(own)) this.#put(`triggers/${own}`, Buffer.alloc(0));
+      if (!there.includes(own)) this.#put(`triggers/${own}`, Buffer.alloc(0), own === 'Lock' ? 0o600 : 0o644);
     for (const name of there)
       if (!files.has(name) && name !== 'Unincorp' && name !== 'Lock') this.#remove(`triggers/${name}`);
   }
