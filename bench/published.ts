@@ -20,12 +20,15 @@ export interface PublishedHome {
   readonly releases: readonly { readonly name: string; readonly version: string; readonly size: number }[];
 }
 
-/** Publishes these .debs at the default compression. `say` hears when that takes its time. */
+/** Publishes these .debs, at the default compression or another. `say` hears when that takes its time. */
 export async function publishedHome(
   files: readonly string[],
   say: (text: string) => void,
+  compression?: number,
 ): Promise<PublishedHome> {
-  const list = JSON.stringify([REVISION, ZSTD_VERSION, ...files.map((file) => basename(file)).sort()]);
+  const level = compression === undefined ? [] : [`compression ${compression}`];
+  const named = files.map((file) => basename(file)).sort();
+  const list = JSON.stringify([REVISION, ZSTD_VERSION, ...level, ...named]);
   const id = createHash('sha256').update(list).digest('hex').slice(0, 16);
   const folder = await cached(['published', id], async (draft) => {
     say(`publishing ${files.length} packages, once; this takes minutes`);
@@ -45,10 +48,13 @@ export async function publishedHome(
         fingerprint: string;
       };
       await run('index', 'create', 'bench', '--key', fingerprint);
-      const { introduction, releases } = (await run('publish', ...files, '--index', 'bench')) as Omit<
-        PublishedHome,
-        'home'
-      >;
+      const { introduction, releases } = (await run(
+        'publish',
+        ...files,
+        '--index',
+        'bench',
+        ...(compression === undefined ? [] : ['--compression', String(compression)]),
+      )) as Omit<PublishedHome, 'home'>;
       await writeFile(join(draft, 'published.json'), JSON.stringify({ introduction, releases }));
     } finally {
       await bench.close();
