@@ -32,8 +32,10 @@ class Stopped extends Error {
 test('killed, or out of space, at every change of an upgrade with scripts', async (t) => {
   const template = h.tempDir(t);
   await h.run(template, five('1'), { scripts: OUTSIDE });
-  h.write(template, 'etc/aa.conf', 'edited');
-  h.write(template, 'etc/dd.conf', 'edited');
+  for (const path of ['etc/aa.conf', 'etc/dd.conf']) {
+    h.write(template, path, 'edited');
+    fs.utimesSync(join(template, path), 1_700_000_000, 1_700_000_000);
+  }
   const copy = (): string => {
     const dir = h.tempDir(t);
     h.copyTree(template, dir);
@@ -48,7 +50,7 @@ test('killed, or out of space, at every change of an upgrade with scripts', asyn
   // a kill: no change succeeds from there on; a full disk: this one does not, what frees room does
   const stops = [
     ...Array.from({ length: total }, (_, i) => ({ at: i + 1, dead: true })),
-    ...Array.from({ length: Math.floor(total / 3) }, (_, i) => ({ at: 3 * i + 1, dead: false })),
+    ...Array.from({ length: Math.floor(total / 6) }, (_, i) => ({ at: 6 * i + 1, dead: false })),
   ];
   for (const { at, dead } of stops) {
     const dir = copy();
