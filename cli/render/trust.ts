@@ -35,6 +35,14 @@ function paint(value: string): string {
       : out.yellow(value);
 }
 
+/** Assertions of one principal that are shown; a root of a large distribution has hundreds, `--json` has them all. */
+const SHOWN = 6;
+
+// How close an assertion comes to saying yes.
+function nearness({ conditions, licensees }: AssertionNode): number {
+  return (licensees.value === 'refuse' ? 0 : 2) + (conditions.value === 'refuse' ? 0 : 1);
+}
+
 /** Writes a tree, one line a node, two columns deeper for what it rests on. */
 class Teller {
   readonly #people: Explained['people'];
@@ -68,7 +76,13 @@ class Teller {
           ? `${indent}${this.#name(node.principal)}: did not sign it`
           : `${line}, nobody says so`,
       ];
-    return [line, ...node.by.flatMap((each) => this.#assertion(each, `${indent}  `))];
+    const near = [...node.by].sort((a, b) => nearness(b) - nearness(a)).slice(0, SHOWN);
+    const rest = node.by.length - near.length;
+    return [
+      line,
+      ...near.flatMap((each) => this.#assertion(each, `${indent}  `)),
+      ...(rest > 0 ? [`${indent}  and ${rest} more that say nothing of it`] : []),
+    ];
   }
 
   #assertion(node: AssertionNode, indent: string): string[] {

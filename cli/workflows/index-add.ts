@@ -5,9 +5,11 @@ import { getIndex, getSource } from '../places.js';
 import { chooseOffered } from './download.js';
 import { enlist, type Prepared, type Published } from './enlist.js';
 import { showIndex } from './index-views.js';
+import { refused } from './kept-back.js';
 import { OfferedUniverse, openSources } from './offers.js';
 import { indexRepository, indexSigners } from './own-index.js';
 import { drain, fetchCores, verifyReleases } from './releases.js';
+import { Judge } from './trust-judge.js';
 import { keyOfSource } from './trusted-source.js';
 import { someWords } from './versions.js';
 
@@ -26,7 +28,8 @@ export async function addFromSource(
   const { entriesOf } = await import('../../index-repo/index.js');
   const index = await getIndex(context, options.index);
   const suite = options.suite ?? index.suite;
-  const universe = new OfferedUniverse(await openSources(context));
+  const sources = await openSources(context);
+  const universe = new OfferedUniverse(sources);
   const chosen = [];
   for (const word of someWords(options.packages, 'package')) {
     if (!word.includes('@'))
@@ -35,6 +38,11 @@ export async function addFromSource(
       });
     chosen.push(await chooseOffered(universe, word, context.architecture));
   }
+  // nobody passes on what they would not take
+  const judge = await Judge.open(context, { sources, status: [] });
+  const kept = chosen.map((each) => ({ ...each, value: judge?.value(each) ?? 'auto' }));
+  if (kept.some(({ value }) => value === 'refuse'))
+    throw refused(kept.filter(({ value }) => value === 'refuse'));
   const prepared: Prepared[] = [];
   for (const { name, offer, source } of chosen) {
     const listed = (await entriesOf(indexRepository(index), suite, name)).find(

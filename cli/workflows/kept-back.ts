@@ -22,7 +22,7 @@ export function refused(kept: readonly KeptBack[]): GtpkgError {
   const what = list.map(({ version, source, value }) => `${version} of ${source} (${value})`).join(', ');
   return new GtpkgError(
     'POLICY_REFUSED',
-    `the policy does not let ${first?.name ?? 'this'} be installed: ${what}`,
+    `the policy does not let ${first?.name ?? 'this'} be taken: ${what}`,
     {
       hint: `gtpkg trust explain ${first?.name ?? 'PKG'} says why. Nothing was changed.`,
       data: { releases: list },

@@ -9,6 +9,7 @@ import type { Context } from '../context.js';
 import { decide, installedCandidate } from './decide.js';
 import { installedByName } from './list.js';
 import { OfferedUniverse, openSources, type OfferedCandidate } from './offers.js';
+import type { KeptBack } from './kept-back.js';
 import { notFound, notInstalled, parseWanted, someWords } from './versions.js';
 
 /** Why one installed package is there. */
@@ -48,7 +49,7 @@ export interface WhyNot {
   readonly explanation: Explanation | null;
 }
 
-/** The proof that a package cannot be installed, or that nothing stands in the way. @throws GtpkgError as decide, but for NO_SOLUTION */
+/** The proof that a package cannot be installed, or that nothing stands in the way. @throws GtpkgError as decide, but for NO_SOLUTION and POLICY_REFUSED */
 export async function whyNot(context: Context, word: string): Promise<WhyNot> {
   const { name } = parseWanted(word);
   const installed = installedByName(context).get(name)?.version ?? null;
@@ -85,9 +86,19 @@ export async function whyNot(context: Context, word: string): Promise<WhyNot> {
       `Nothing stands in the way: gtpkg install ${word} brings ${step.name} ${step.to.version}${more === 0 ? '' : ` and changes ${more} more package${more === 1 ? '' : 's'}`}.`,
     );
   } catch (error) {
-    if (!(error instanceof GtpkgError) || error.code !== 'NO_SOLUTION') throw error;
+    if (!(error instanceof GtpkgError)) throw error;
+    if (error.code === 'POLICY_REFUSED') {
+      const said = `${error.message.slice(0, 1).toUpperCase()}${error.message.slice(1)}.`;
+      return answer('impossible', null, said, `gtpkg trust explain ${name} says why.`);
+    }
+    if (error.code !== 'NO_SOLUTION') throw error;
     const explanation = error.data['explanation'] as Explanation;
-    return { ...answer('impossible', null, ...explanation.sentences), explanation };
+    const kept = (error.data['keptBack'] ?? []) as readonly KeptBack[];
+    const policy = kept.map(
+      (each) =>
+        `The policy keeps back ${each.name} ${each.version}: gtpkg trust explain ${each.name} says why.`,
+    );
+    return { ...answer('impossible', null, ...explanation.sentences, ...policy), explanation };
   }
 }
 
