@@ -5,7 +5,7 @@ import { acceptHistory, type Accepted } from '../../workflows/histories.js';
 
 export default class SourceAccept extends GtpkgCommand<typeof SourceAccept, Accepted> {
   static override usage = 'source accept NAME [COMMIT] [--dry-run]';
-  static override summary = 'Decide which of two histories that its roots signed a source goes on with.';
+  static override summary = 'Decide between two histories that the roots of a source signed.';
   static override description = `Roots that sign two different states with one number make a mistake or an attack. Such a source is neither updated nor
 installed from until you decide. Ask its makers first. Without COMMIT both are shown.`;
   static override examples = [
