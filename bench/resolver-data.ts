@@ -1,0 +1,117 @@
+/**
+ * Debian's own lists of packages for the benchmarks of the resolver, fetched once by apt into a private root: the machine's own apt is not
+ * touched. Needs apt and Debian's keyring.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { cached } from './debs.js';
+
+const run = promisify(execFile);
+const OUTPUT = { maxBuffer: 256 * 1024 * 1024 };
+const MIRROR = 'http://deb.debian.org/debian';
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** One suite's main for amd64, as text and as an apt root that knows nothing else. */
+export interface Suite {
+  readonly name: string;
+  readonly folder: string;
+  /** the Packages file, uncompressed */
+  readonly packages: string;
+}
+
+/** The lists of a suite, of the cache where they are there. */
+export async function suite(name: string): Promise<Suite> {
+  const folder = await cached(['resolver', name], async (draft) => {
+    await mkdir(join(draft, 'lists', 'partial'), { recursive: true });
+    await writeFile(join(draft, 'sources.list'), `deb [signed-by=${KEYRING}] ${MIRROR} ${name} main\n`);
+    await writeFile(join(draft, 'empty'), '');
+    const env = { ...process.env, APT_CONFIG: await aptConfig(draft, { lists: draft, keep: false }) };
+    await run('apt-get', ['update', '-qq'], { env });
+    const [list] = (await readdir(join(draft, 'lists'))).filter((file) => /_Packages/.test(file));
+    if (list === undefined) throw new Error(`apt has no list of ${name}`);
+    const { stdout } = await run('/usr/lib/apt/apt-helper', ['cat-file', join(draft, 'lists', list)], {
+      ...OUTPUT,
+      encoding: 'buffer',
+    });
+    await writeFile(join(draft, 'Packages'), stdout);
+  });
+  return { name, folder, packages: join(folder, 'Packages') };
+}
+
+/**
+ * Writes an apt configuration that sees one suite and one state, and gives its path.
+ * @param folder - for whatever apt writes
+ */
+export async function aptConfig(
+  folder: string,
+  options: {
+    /** of the suite */
+    readonly lists: string;
+    /** dpkg's status; absent: nothing is installed */
+    readonly status?: string;
+    /** apt keeps its binary cache between runs */
+    readonly keep: boolean;
+  },
+): Promise<string> {
+  const { lists, status, keep } = options;
+  await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
+  const path = join(folder, 'apt.conf');
+  const settings: readonly (readonly [string, string])[] = [
+    ['Dir::State', folder],
+    ['Dir::State::lists', join(lists, 'lists')],
+    ['Dir::State::status', status ?? join(lists, 'empty')],
+    ['Dir::Cache', join(folder, 'cache')],
+    ['Dir::Cache::pkgcache', keep ? 'pkgcache.bin' : ''],
+    ['Dir::Cache::srcpkgcache', keep ? 'srcpkgcache.bin' : ''],
+    ['Dir::Etc::sourcelist', join(lists, 'sources.list')],
+    ['Dir::Etc::sourceparts', '/dev/null'],
+    ['Dir::Etc::preferencesparts', '/dev/null'],
+    ['APT::Architecture', 'amd64'],
+    ['APT::Sandbox::User', 'root'],
+    ['Acquire::Languages', 'none'],
+    ['Debug::NoLocking', '1'],
+  ];
+  await writeFile(path, settings.map(([name, value]) => `${name} "${value}";\n`).join(''));
+  return path;
+}
+
+/** Stanzas by `name version`, of a Packages text. */
+export function stanzasByRelease(text: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const stanza of text.split('\n\n')) {
+    const name = /^Package: (.*)$/m.exec(stanza)?.[1];
+    const version = /^Version: (.*)$/m.exec(stanza)?.[1];
+    if (name !== undefined && version !== undefined) found.set(`${name} ${version}`, stanza.trim());
+  }
+  return found;
+}
+
+/** Asks dose-debcheck which packages of a file cannot be installed: `name version`, sorted. */
+export async function uninstallableByDose(dose: string, packages: string): Promise<string[]> {
+  const args = ['--deb-native-arch=amd64', '--failures', packages];
+  const stdout = await run(dose, args, OUTPUT).then(
+    (done) => done.stdout,
+    // it ends with 1 when there are some
+    (error: { code?: unknown; stdout?: string }) => {
+      if (error.code === 1 && error.stdout !== undefined) return error.stdout;
+      throw error as Error;
+    },
+  );
+  return [...stdout.matchAll(/^ *package: (\S+)\n *version: (\S+)$/gm)]
+    .map(([, name = '', version = '']) => `${name} ${version}`)
+    .sort();
+}
+
+/** What libapt would install for each of these names, from nothing and with recommendations. */
+export const LIBAPT = `
+import sys, apt_pkg
+apt_pkg.init_config(); apt_pkg.init_system()
+cache = apt_pkg.Cache(None); dep = apt_pkg.DepCache(cache)
+for name in sys.argv[1:]:
+    dep.init()
+    dep.mark_install(cache[name], True, True)
+    chosen = sorted(p.name for p in cache.packages if dep.marked_install(p))
+    print(name, dep.broken_count, *chosen)
+`;

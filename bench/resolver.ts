@@ -1,0 +1,356 @@
+/**
+ * The resolver beside dose-debcheck, libapt and apt, on all of Debian bookworm main (amd64), and its upgrade to trixie.
+ *
+ *     npm run build && node dist/bench/resolver.js [agree] [singles] [upgrade] [times] [RUNS]
+ *
+ * agree: check-all, and 2,000 pairs and triples, against dose. singles: 200 packages alone from nothing against libapt's sets. upgrade: a desktop of 1,600 packages to
+ * trixie against apt-get. times: whole processes. No word: all. Prints tables, then one line of JSON. Needs apt, python3-apt, Debian's mirror the first time.
+ */
+import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { openPackages } from '../cli/workflows/resolve-files.js';
+import type { Checked, ResolvedPlan } from '../cli/workflows/resolve.js';
+import { resolve } from '../resolver/index.js';
+import { compare, median, type Command, type Comparison } from './measure.js';
+import {
+  aptConfig,
+  LIBAPT,
+  stanzasByRelease,
+  suite,
+  uninstallableByDose,
+  type Suite,
+} from './resolver-data.js';
+import { tools } from './tools.js';
+
+const run = promisify(execFile);
+const OUTPUT = { maxBuffer: 256 * 1024 * 1024 };
+const BIN = fileURLToPath(new URL('../../bin/gtpkg.js', import.meta.url));
+const PYTHON = '/usr/bin/python3';
+const DESKTOP =
+  'gnome vim git build-essential firefox-esr thunderbird openssh-server apt linux-image-amd64 grub-pc network-manager cups inkscape';
+
+const words = process.argv.slice(2);
+const parts = words.filter((word) => !/^\d+$/.test(word));
+const runs = Number(words.find((word) => /^\d+$/.test(word)) ?? 7);
+const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part);
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const results: Record<string, unknown> = {};
+
+const folder = await mkdtemp(join(tmpdir(), 'gtpkg-bench-'));
+process.env['XDG_CACHE_HOME'] = join(folder, 'cache');
+
+/** A pseudo-random order that is the same everywhere. */
+const shuffled = <T>(items: readonly T[], key: (item: T) => string): T[] =>
+  items
+    .map((item) => ({ item, hash: createHash('sha256').update(key(item)).digest('hex') }))
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1))
+    .map(({ item }) => item);
+
+async function gtpkg<T>(...args: string[]): Promise<T> {
+  const { stdout } = await run(
+    process.execPath,
+    [BIN, 'resolve', '--architecture', 'amd64', '--json', ...args],
+    OUTPUT,
+  );
+  return JSON.parse(stdout) as T;
+}
+
+async function seconds<T>(work: () => Promise<T>): Promise<{ took: number; value: T }> {
+  const started = performance.now();
+  const value = await work();
+  return { took: (performance.now() - started) / 1000, value };
+}
+
+const same = (a: readonly string[], b: readonly string[]): boolean => a.join('\n') === b.join('\n');
+
+async function agree(bookworm: Suite, dose: string): Promise<void> {
+  await gtpkg('--packages', bookworm.packages, 'install', 'dpkg');
+  const ours = await seconds(() => gtpkg<Checked>('--packages', bookworm.packages, 'check-all'));
+  const theirs = await seconds(() => uninstallableByDose(dose, bookworm.packages));
+  const list = ours.value.uninstallable.map(({ name, version }) => `${name} ${version}`).sort();
+  const equal = same(list, theirs.value);
+  say(
+    `check-all: ${ours.value.total} packages, ${list.length} uninstallable in ${ours.took.toFixed(1)} s; dose-debcheck ${theirs.value.length} in ${theirs.took.toFixed(1)} s; ${equal ? 'the same set' : 'NOT THE SAME'}`,
+  );
+
+  const text = await readFile(bookworm.packages, 'utf8');
+  const releases = stanzasByRelease(text);
+  const all = shuffled([...releases.keys()], (id) => id);
+  // half of them anywhere, half where at least the first says that it conflicts with something
+  const picky = all.filter((id) => /^(Conflicts|Breaks): /m.test(releases.get(id) ?? ''));
+  const groups = Array.from({ length: 2000 }, (_, i) => {
+    const from = i % 4 < 2 ? all : picky;
+    const others = Array.from(
+      { length: i % 2 === 0 ? 1 : 2 },
+      (_each, j) => from[(i * 7 + j * 13 + 1000) % from.length] ?? '',
+    );
+    return [...new Set([from[(i * 3) % from.length] ?? '', ...others])];
+  });
+  const file = join(folder, 'pairs');
+  const questions = groups.map((group, i) => {
+    const depends = group.map((id) => id.replace(' ', ' (= ') + ')').join(', ');
+    return `Package: zz-group-${i}\nVersion: 1\nArchitecture: all\nDepends: ${depends}\n`;
+  });
+  await writeFile(file, `${text.trimEnd()}\n\n${questions.join('\n')}`);
+  const [check, judged] = [
+    await gtpkg<Checked>('--packages', file, 'check-all'),
+    await uninstallableByDose(dose, file),
+  ];
+  const found = check.uninstallable.map(({ name, version }) => `${name} ${version}`).sort();
+  const impossible = found.filter((id) => id.startsWith('zz-group-')).length;
+  say(
+    `2,000 pairs and triples: ${impossible} cannot be together; ${same(found, judged) ? 'dose-debcheck agrees on all' : 'NOT THE SAME'}`,
+  );
+  results['agree'] = {
+    equal,
+    uninstallable: list.length,
+    seconds: ours.took,
+    dose: theirs.took,
+    pairs: { impossible, equal: same(found, judged) },
+  };
+}
+
+async function singles(bookworm: Suite, dose: string): Promise<void> {
+  const catalog = await openPackages(bookworm.packages);
+  const plan = (name: string): string[] | undefined => {
+    const request = { kind: 'install', targets: [{ name }], recommends: true, dependencies: true } as const;
+    const answer = resolve({ universe: catalog, installed: [], request, architecture: 'amd64' });
+    return answer.kind === 'solution' ? answer.plan.steps.map((step) => step.name).sort() : undefined;
+  };
+  const names: string[] = [];
+  for (const name of shuffled([...catalog.names()], (each) => each))
+    if (names.length < 200 && plan(name) !== undefined) names.push(name);
+  await mkdir(join(folder, 'singles'));
+  const config = await aptConfig(join(folder, 'singles'), { lists: bookworm.folder, keep: true });
+  const { stdout } = await run(PYTHON, ['-c', LIBAPT, ...names], {
+    ...OUTPUT,
+    env: { ...process.env, APT_CONFIG: config },
+  });
+  const releases = stanzasByRelease(await readFile(bookworm.packages, 'utf8'));
+  let identical = 0;
+  const different: {
+    name: string;
+    ours: number;
+    libapt: number;
+    broken: boolean;
+    valid: boolean;
+    more: string[];
+    less: string[];
+  }[] = [];
+  for (const line of stdout.trim().split('\n')) {
+    const [name = '', broken = '', ...theirs] = line.split(' ');
+    const ours = plan(name) ?? [];
+    if (same(ours, theirs)) {
+      identical++;
+      continue;
+    }
+    const file = join(folder, 'single');
+    const chosen = ours.flatMap((each) => {
+      const version = catalog.versions(each)[0]?.version ?? '';
+      return releases.get(`${each} ${version}`) ?? [];
+    });
+    const probe = `Package: zz-all\nVersion: 1\nArchitecture: all\nDepends: ${ours.join(', ')}\n`;
+    await writeFile(file, `${chosen.join('\n\n')}\n\n${probe}`);
+    const valid = (await uninstallableByDose(dose, file)).length === 0;
+    different.push({
+      name,
+      ours: ours.length,
+      libapt: theirs.length,
+      broken: broken !== '0',
+      valid,
+      more: ours.filter((each) => !theirs.includes(each)),
+      less: theirs.filter((each) => !ours.includes(each)),
+    });
+  }
+  say(
+    `200 single installs: ${identical} as libapt has them (${(identical / 2).toFixed(1)} %); of the others ${different.filter(({ valid }) => valid).length} of ${different.length} valid by dose-debcheck`,
+  );
+  for (const each of different)
+    say(
+      `  ${each.name}: ${each.ours} packages, libapt ${each.libapt}${each.broken ? ' (broken)' : ''}; only here: ${each.more.join(' ') || '-'}; only there: ${each.less.join(' ') || '-'}${each.valid ? '' : '; NOT VALID'}`,
+    );
+  results['singles'] = { identical, different };
+}
+
+async function upgrade(bookworm: Suite, trixie: Suite, dose: string): Promise<void> {
+  const releases = stanzasByRelease(await readFile(bookworm.packages, 'utf8'));
+  const base = [...releases].flatMap(([id, stanza]) =>
+    /^(Essential: yes|Priority: (required|important))$/m.test(stanza) ? [id.split(' ')[0] ?? ''] : [],
+  );
+  const desktop = await gtpkg<ResolvedPlan>(
+    '--packages',
+    bookworm.packages,
+    'install',
+    ...new Set([...DESKTOP.split(' '), ...base]),
+  );
+  const home = join(folder, 'desktop');
+  await mkdir(home);
+  const status = join(home, 'status');
+  const states = join(home, 'extended_states');
+  const stanza = (name: string, version: string): string => releases.get(`${name} ${version}`) ?? '';
+  await writeFile(
+    status,
+    desktop.steps
+      .map(({ name, version }) => stanza(name, version).replace('\n', '\nStatus: install ok installed\n'))
+      .join('\n\n') + '\n',
+  );
+  await writeFile(
+    states,
+    desktop.steps
+      .filter(({ auto }) => auto)
+      .map(({ name }) => `Package: ${name}\nArchitecture: amd64\nAuto-Installed: 1\n`)
+      .join('\n'),
+  );
+  const config = await aptConfig(home, { lists: trixie.folder, status, keep: true });
+  const apt = async (): Promise<string> =>
+    (await run('apt-get', ['-s', 'dist-upgrade'], { ...OUTPUT, env: { ...process.env, APT_CONFIG: config } }))
+      .stdout;
+  const args = [
+    '--packages',
+    trixie.packages,
+    '--status',
+    status,
+    '--extended-states',
+    states,
+    'upgrade',
+    '--full',
+  ];
+  // both have their caches
+  await gtpkg(...args);
+  await run('apt-get', ['-s', 'install', 'dpkg'], { ...OUTPUT, env: { ...process.env, APT_CONFIG: config } });
+  const ours = await seconds(() => gtpkg<ResolvedPlan>(...args));
+  const theirs = await seconds(apt);
+  const count = (action: string): number => ours.value.steps.filter((step) => step.action === action).length;
+  const after = new Map(desktop.steps.map(({ name, version }) => [name, version]));
+  for (const step of ours.value.steps) {
+    if (step.action === 'remove') after.delete(step.name);
+    else after.set(step.name, step.version);
+  }
+  const lost = desktop.steps.filter(({ name, auto }) => !auto && !after.has(name)).map(({ name }) => name);
+  const newer = stanzasByRelease(await readFile(trixie.packages, 'utf8'));
+  const file = join(home, 'after');
+  const kept = [...after].map(([name, version]) => newer.get(`${name} ${version}`) ?? stanza(name, version));
+  const depends = [...after].map(([name, version]) => `${name} (= ${version})`).join(', ');
+  await writeFile(
+    file,
+    `${kept.join('\n\n')}\n\nPackage: zz-all\nVersion: 1\nArchitecture: all\nDepends: ${depends}\n`,
+  );
+  const broken = await uninstallableByDose(dose, file);
+  const aptSays =
+    /^(\d+) upgraded, (\d+) newly installed, (\d+) to remove and (\d+) not upgraded/m.exec(
+      theirs.value,
+    )?.[0] ?? '';
+  say(
+    `a desktop of ${desktop.steps.length} packages to trixie: ${count('upgrade')} upgraded, ${count('install')} new, ${count('remove')} removed, ${ours.value.heldBack.length} held back in ${ours.took.toFixed(2)} s`,
+  );
+  say(
+    `  apt-get -s dist-upgrade: ${aptSays} in ${theirs.took.toFixed(1)} s; ratio ${(ours.took / theirs.took).toFixed(3)} (must be ≤ 0.3)`,
+  );
+  say(
+    `  ${broken.length === 0 ? 'valid by dose-debcheck' : `NOT VALID: ${broken.join(', ')}`}; manual packages removed: ${lost.length === 0 ? 'none' : lost.join(' ')}`,
+  );
+  results['upgrade'] = {
+    packages: desktop.steps.length,
+    seconds: ours.took,
+    apt: theirs.took,
+    valid: broken.length === 0,
+    lost,
+  };
+}
+
+async function times(bookworm: Suite): Promise<void> {
+  const config = (keep: boolean): Promise<string> =>
+    mkdir(join(folder, `apt-${keep}`), { recursive: true }).then(() =>
+      aptConfig(join(folder, `apt-${keep}`), { lists: bookworm.folder, keep }),
+    );
+  const node: Command = { name: 'node -e 0', file: process.execPath, args: ['-e', '0'] };
+  const gnome: Command = {
+    name: 'resolve install gnome',
+    file: process.execPath,
+    args: [BIN, 'resolve', '--architecture', 'amd64', '--packages', bookworm.packages, 'install', 'gnome'],
+  };
+  const libapt = (name: string, path: string): Command => ({
+    name,
+    file: PYTHON,
+    args: ['-c', LIBAPT, 'gnome'],
+    env: { APT_CONFIG: path },
+  });
+  const show = (line: Comparison, limit: string): void =>
+    say(
+      `${line.name.padEnd(24)} ${(line.seconds * 1000).toFixed(0).padStart(6)} ms   ${line.against} ${(line.base * 1000).toFixed(0)} ms   ratio ${line.ratio.toFixed(2)} (must be ${limit})`,
+    );
+  const kept = libapt('python-apt, its cache kept', await config(true));
+  const bare = libapt('python-apt, as Debian’s images set it up', await config(false));
+  const lines = [
+    [compare(gnome, node, runs), '≤ 4'],
+    [compare(gnome, bare, runs), '≤ 0.5'],
+    [compare(gnome, kept, runs), '≤ 0.5'],
+  ] as const;
+  for (const [line, limit] of lines) show(line, limit);
+  const first = join(folder, 'Packages');
+  await copyFile(bookworm.packages, first);
+  // a file of just now is not kept, so each run compiles
+  const compile: Command = {
+    ...gnome,
+    name: 'first compile, hello',
+    args: [...gnome.args.slice(0, 4), '--packages', first, 'install', 'hello'],
+  };
+  const generate: Command = {
+    name: 'apt-cache gencaches',
+    file: 'sh',
+    args: ['-c', `rm -f '${join(folder, 'apt-true', 'cache')}'/*.bin && apt-cache gencaches`],
+    env: { APT_CONFIG: await config(true) },
+  };
+  const ratios = Array.from({ length: runs }, () => {
+    spawnSync('touch', [first]);
+    return compare(compile, generate, 1);
+  });
+  show(
+    {
+      ...(ratios[0] as Comparison),
+      seconds: median(ratios.map((each) => each.seconds)),
+      base: median(ratios.map((each) => each.base)),
+      ratio: median(ratios.map((each) => each.ratio)),
+    },
+    '≤ 1.5',
+  );
+  const peak = (...args: string[]): number => {
+    const timed = spawnSync(
+      '/usr/bin/time',
+      ['-f', '%M', process.execPath, BIN, 'resolve', '--architecture', 'amd64', ...args],
+      { encoding: 'utf8', maxBuffer: OUTPUT.maxBuffer },
+    );
+    return Number(timed.stderr?.trim().split('\n').at(-1)) / 1024;
+  };
+  spawnSync('touch', [first]);
+  const memory = {
+    gnome: peak('--packages', bookworm.packages, 'install', 'gnome'),
+    compile: peak('--packages', first, 'install', 'hello'),
+    'check-all': peak('--packages', bookworm.packages, 'check-all'),
+  };
+  for (const [what, mebibytes] of Object.entries(memory))
+    say(`peak memory, ${what}: ${mebibytes.toFixed(0)} MiB (must be ≤ 300)`);
+  results['times'] = {
+    lines: lines.map(([line]) => line),
+    compile: ratios.map(({ ratio }) => ratio),
+    memory,
+  };
+}
+
+try {
+  const bookworm = await suite('bookworm');
+  const judge = wanted('agree') || wanted('singles') || wanted('upgrade');
+  const dose = judge ? (await tools(['dose-distcheck'])).path('dose-debcheck') : '';
+  if (wanted('agree')) await agree(bookworm, dose);
+  if (wanted('singles')) await singles(bookworm, dose);
+  if (wanted('upgrade')) await upgrade(bookworm, await suite('trixie'), dose);
+  if (wanted('times')) await times(bookworm);
+  say(JSON.stringify({ bench: 'resolver', node: process.version, ...results }));
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
