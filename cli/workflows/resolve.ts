@@ -74,10 +74,11 @@ export interface Checked {
   }[];
 }
 
-const ACTIONS = ['install', 'upgrade', 'remove', 'autoremove', 'check-all'] as const;
-type Action = (typeof ACTIONS)[number];
+/** What can be asked. */
+export const ACTIONS = ['install', 'upgrade', 'remove', 'autoremove', 'check-all'] as const;
+export type Action = (typeof ACTIONS)[number];
 
-const isAction = (word: string): word is Action => (ACTIONS as readonly string[]).includes(word);
+export const isAction = (word: string): word is Action => (ACTIONS as readonly string[]).includes(word);
 
 /**
  * How much work (in V8's units; 132 KB of bytecode by default) a function must have done before V8 optimizes it. Most answers are found
@@ -126,7 +127,7 @@ export async function resolveFiles(options: ResolveOptions): Promise<ResolvedPla
     request: await requestFrom(action, names, { options, universe, installed }),
     architecture,
   });
-  if (resolution.kind === 'solution') return describe(resolution.plan);
+  if (resolution.kind === 'solution') return describePlan(resolution.plan);
   const { noSolution } = await import('./decide.js');
   throw noSolution(resolution.explanation);
 }
@@ -174,7 +175,8 @@ async function requestFrom(
   return { kind: 'upgrade', full, recommends, ...(names.length === 0 ? {} : { names }) };
 }
 
-function describe(plan: Plan): ResolvedPlan {
+/** A plan as data for scripts. */
+export function describePlan(plan: Plan): ResolvedPlan {
   const release = (candidate: Candidate): Pick<ResolvedStep, 'version' | 'architecture'> => ({
     version: candidate.version,
     architecture: candidate.architecture,

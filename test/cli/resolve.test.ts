@@ -151,7 +151,7 @@ test('mistakes', () => {
       ['--packages', place('Packages'), 'install', 'editr'],
     ],
     [2, /say what to do/, ['--packages', place('Packages')]],
-    [2, /--packages is missing/, ['check-all']],
+    [2, /no Packages file is named/, ['check-all']],
     [
       4,
       /error\[NO_SOLUTION\].*no source has nowhere/,
