@@ -11,6 +11,7 @@ import {
   packKind,
   type CatalogMeta,
 } from './catalog-format.js';
+import { accumulate, bump, count1, moved, offsets } from './catalog-tables.js';
 import { checkPackageName, isArchitecture } from './control.js';
 import { GtpkgError } from './errors.js';
 import { MAX_CATALOG_ARCHITECTURES, MAX_RELATIONS } from './limits.js';
@@ -284,30 +285,4 @@ const nameOf = (field: number): string => STANZA_FIELDS[FIELD_SLOTS[field] ?? 0]
 // dpkg takes any text here; sizes that are no sane number must not poison the sums of a plan.
 function sizeOf(text: string | undefined): number {
   return text !== undefined && /^[0-9]{1,12}$/.test(text) ? Math.min(Number(text), MAX_U32) : 0;
-}
-
-function count1(counts: Uint32Array, at: number): void {
-  counts[at + 1] = (counts[at + 1] ?? 0) + 1;
-}
-
-function accumulate(counts: Uint32Array): void {
-  for (let i = 1; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (counts[i - 1] ?? 0);
-}
-
-function bump(next: Uint32Array, at: number): number {
-  const value = next[at] ?? 0;
-  next[at] = value + 1;
-  return value;
-}
-
-function moved(values: readonly number[], place: Uint32Array): Uint32Array {
-  const out = new Uint32Array(values.length);
-  values.forEach((value, from) => (out[place[from] ?? 0] = value));
-  return out;
-}
-
-function offsets(texts: readonly string[]): Uint32Array {
-  const out = new Uint32Array(texts.length + 1);
-  texts.forEach((text, i) => (out[i + 1] = (out[i] ?? 0) + text.length));
-  return out;
 }

@@ -9,6 +9,7 @@ import {
   OPERATORS,
   type CatalogMeta,
 } from './catalog-format.js';
+import { FieldReader } from './catalog-fields.js';
 import type { MultiArch, Relations } from './control.js';
 import type { Clause, Relation } from './relation.js';
 import type { Candidate, Universe } from './universe.js';
@@ -62,28 +63,6 @@ interface ReleaseFacts {
   readonly kind: number;
   readonly installedSize: number;
   readonly downloadSize: number;
-}
-
-/** Goes through the fields of one release. */
-class FieldReader {
-  readonly #fields: Uint32Array;
-  readonly #mask: number;
-  #at: number;
-
-  constructor(fields: Uint32Array, at: number) {
-    this.#fields = fields;
-    this.#mask = fields[at] ?? 0;
-    this.#at = at + 1;
-  }
-
-  /** How many clauses the field of this bit has; they come next. */
-  count(bit: number): number {
-    return (this.#mask & (1 << bit)) === 0 ? 0 : this.next();
-  }
-
-  next(): number {
-    return this.#fields[this.#at++] ?? 0;
-  }
 }
 
 /** The releases of one compiled file. */
@@ -238,18 +217,31 @@ export class Catalog implements Universe {
 
   /** @internal What a release of this catalog needs, gives and excludes. */
   relationsOf(index: number): Relations {
-    const at = this.#releaseFields[index] ?? 0;
-    const read = new FieldReader(this.#fields, at);
+    const read = new FieldReader(this.#fields, this.#releaseFields[index] ?? 0);
     // in the order of CATALOG_FIELDS, as they lie
+    const preDepends = this.#clauseList(read, 0);
+    const depends = this.#clauseList(read, 1);
+    const recommends = this.#clauseList(read, 2);
+    const suggests = read.skip(3);
+    const conflicts = this.#relationList(read, 4);
+    const breaks = this.#relationList(read, 5);
+    const replaces = read.skip(6);
+    const provides = this.#relationList(read, 7);
+    const [clauses, relations] = [this.#clauseList.bind(this), this.#relationList.bind(this)];
     return {
-      preDepends: this.#clauseList(read, 0),
-      depends: this.#clauseList(read, 1),
-      recommends: this.#clauseList(read, 2),
-      suggests: this.#clauseList(read, 3),
-      conflicts: this.#relationList(read, 4),
-      breaks: this.#relationList(read, 5),
-      replaces: this.#relationList(read, 6),
-      provides: this.#relationList(read, 7),
+      preDepends,
+      depends,
+      recommends,
+      conflicts,
+      breaks,
+      provides,
+      // a search looks at neither, and they name a third of all that is named
+      get suggests() {
+        return clauses(suggests(), 3);
+      },
+      get replaces() {
+        return relations(replaces(), 6);
+      },
     } satisfies Record<(typeof CATALOG_FIELDS)[number], unknown>;
   }
 

@@ -8,7 +8,7 @@ import { minimise } from './core.js';
 import { readFacts, type Reason } from './facts.js';
 import { findFixes, type Attempt, type Fix } from './fixes.js';
 import type { Rules } from './rules.js';
-import type { Fact } from './search.js';
+import type { Fact } from './origin.js';
 import { clashStatements, join, pathStatements, requestSentence } from './sentences.js';
 
 /** A proof that there is no solution, for people and as data. */

@@ -5,7 +5,7 @@ import { compareBytes } from '../model/bytes.js';
 import { formatClause, formatRelation, type Clause, type Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { label, type Exclusion, type KeepReason, type Rules } from './rules.js';
-import type { Fact, Origin } from './search.js';
+import type { Fact, Origin } from './origin.js';
 
 /** A release that would have done, and why it is out of the question. */
 export interface Blocked {

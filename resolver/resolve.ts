@@ -11,7 +11,8 @@ import { unneeded } from './needed.js';
 import { makePlan, type HeldBack, type Plan } from './plan.js';
 import type { Problem } from './problem.js';
 import { Rules } from './rules.js';
-import { Search, type Fact } from './search.js';
+import type { Fact } from './origin.js';
+import { Search } from './search.js';
 import { State } from './state.js';
 import { isRoot } from './why.js';
 

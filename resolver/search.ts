@@ -17,32 +17,10 @@ import { compareBytes } from '../model/bytes.js';
 import { formatClause, type Clause, type Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { MAX_SOLVER_CONFLICTS } from '../model/limits.js';
-import type { Requirement, Rules } from './rules.js';
-import type { Stated } from './clauses.js';
+import type { Origin, Fact } from './origin.js';
+import type { Rules } from './rules.js';
 import { Sat, type Theory } from './sat.js';
 import { State } from './state.js';
-
-/** What a clause stands for. */
-export type Origin =
-  | Requirement
-  | {
-      readonly kind: 'depends';
-      readonly candidate: Candidate;
-      readonly field: 'Depends' | 'Pre-Depends';
-      readonly clause: Clause;
-    }
-  | {
-      readonly kind: 'excludes';
-      readonly candidate: Candidate;
-      readonly field: 'Conflicts' | 'Breaks';
-      readonly relation: Relation;
-      readonly other: Candidate;
-    }
-  | { readonly kind: 'single'; readonly name: string; readonly pair: readonly [Candidate, Candidate] }
-  | { readonly kind: 'stays'; readonly name: string };
-
-/** A clause with what it stands for. */
-export type Fact = Stated<Origin>;
 
 /** Either one literal to make true, or several of which the first possible one. */
 type Preference = { readonly literal: number } | { readonly pick: readonly number[] };

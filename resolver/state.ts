@@ -29,15 +29,16 @@ export class State {
     this.#architecture = architecture;
     for (const candidate of [...candidates].sort((a, b) => compareBytes(a.name, b.name))) {
       this.#byName.set(candidate.name, candidate);
-      for (const name of new Set([
-        candidate.name,
-        ...candidate.relations.provides.map((given) => given.name),
-      ])) {
-        const list = this.#known.get(name);
-        if (list === undefined) this.#known.set(name, [candidate]);
-        else list.push(candidate);
-      }
+      this.#know(candidate.name, candidate);
+      for (const { name } of candidate.relations.provides) this.#know(name, candidate);
     }
+  }
+
+  // A package may provide its own name, or one name in several versions.
+  #know(name: string, candidate: Candidate): void {
+    const list = this.#known.get(name);
+    if (list === undefined) this.#known.set(name, [candidate]);
+    else if (list.at(-1) !== candidate) list.push(candidate);
   }
 
   get(name: string): Candidate | undefined {

@@ -67,12 +67,14 @@ export async function openPackages(path: string): Promise<Catalog> {
   try {
     const stat = fstatSync(fd, { bigint: true });
     const origin = { source: basename(path), suite: '' };
+    // told before it is read: what changes while it is compiled must not be missed
+    const settled = !isRacy(stat);
     const stamp = [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
     const kept = await cachePath(resolve(path));
     const known = kept === undefined ? undefined : openKept(kept, origin, stamp);
     if (known !== undefined) return known;
     const bytes = await compile(fd, path, { stat, stamp });
-    if (kept !== undefined && !isRacy(stat)) await keep(kept, bytes);
+    if (kept !== undefined && settled) await keep(kept, bytes);
     return new Catalog(bytes, origin);
   } finally {
     closeSync(fd);
