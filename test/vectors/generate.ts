@@ -30,6 +30,8 @@ const day = (n: number): Date => new Date(MADE.getTime() + n * DAY);
 /** the clock of every reader, but where the vector is about the clock */
 const NOW = day(20).toISOString();
 
+const POLICY = 'KeyNote-Version: 2\nAuthorizer: "POLICY"\nConditions: app_domain == "gtpkg" -> "install";\n';
+
 async function key(name: string, expiresIn?: number): Promise<ForgedSigner & { key: ForgedKey }> {
   const path = `${FOLDER}keys/${name}.secret.asc`;
   if (!existsSync(path)) {
@@ -165,6 +167,10 @@ async function indexes(): Promise<void> {
   });
   await second('top', 'a file at the top that does not belong there', 'INDEX_MALFORMED', {
     files: { extra: Buffer.from('x') },
+  });
+  await second('policy', 'a policy file', 'ok', { files: { 'policy/people.kn': Buffer.from(POLICY) } });
+  await second('policy-name', 'a file in policy/ that is none', 'INDEX_MALFORMED', {
+    files: { 'policy/people.txt': Buffer.from(POLICY) },
   });
   await second('suites', 'Suites is empty', 'INDEX_MALFORMED', {
     files: { distribution: Buffer.from('Format: gtpkg-index 1\nName: test\nSequence: 2\nSuites:\n') },

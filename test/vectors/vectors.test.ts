@@ -21,7 +21,7 @@ async function packOf(image: Buffer): Promise<Buffer> {
 }
 
 /** SHA-256 of SHA256SUMS: changes only when vectors are added. */
-const FROZEN = '21fe99bfeb7b889df3369c7255be7162a37679c08f9bad5efe2b042f77228a61';
+const FROZEN = '8e0c2ed8ac8f2a79bc4235ccb89d305e99d0a67c4cd4b4273e8c36e948b4bb55';
 
 const vectors = JSON.parse(readFileSync(`${FOLDER}vectors.json`, 'utf8')) as Vector[];
 
