@@ -27,6 +27,8 @@ export function parseShardPath(path: string): ShardPath | undefined {
   if (match !== null) return { suite: match[1] ?? '', architecture: match[2] ?? '', shard: match[3] ?? '' };
   // index.md §4: deltas are hints, and safe to ignore
   if (/^[^/]+\/[^/]+\/deltas\//.test(path)) return undefined;
+  // contents.md §1: read by who asks for paths
+  if (/^[^/]+\/[^/]+\/contents$/.test(path)) return undefined;
   throw new GtpkgError(
     'INDEX_MALFORMED',
     `The index is malformed: suites/${path.slice(0, 200)} does not belong there`,

@@ -65,7 +65,19 @@ export {
   viewIndex,
   type IndexView,
 } from './index-view.js';
-export { entriesOf } from './lookup.js';
+export { contentsOf, entriesOf, type PlaceContents } from './lookup.js';
+export {
+  encodeSegment,
+  formatContents,
+  parseContents,
+  pathsIn,
+  releaseHead,
+  releasesIn,
+  releasesWith,
+  type ReleaseHead,
+  type ReleasePaths,
+  type SegmentRef,
+} from './contents.js';
 export {
   readIndexPolicy,
   readPolicyFiles,

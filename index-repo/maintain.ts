@@ -50,6 +50,13 @@ export type IndexChange =
   | { readonly kind: 'key'; readonly publicKey: PublicKey }
   /** a policy file: its contents, or undefined to take it away */
   | { readonly kind: 'policy'; readonly name: string; readonly bytes: Buffer | undefined }
+  /** which paths the releases of a place have: the whole file that lists segments (contents.ts) */
+  | {
+      readonly kind: 'contents';
+      readonly suite: string;
+      readonly architecture: string;
+      readonly bytes: Buffer;
+    }
   /** new roots: needs signatures for the old threshold and for the new one */
   | { readonly kind: 'authorize'; readonly roots: readonly PublicKey[]; readonly threshold: number };
 
@@ -151,6 +158,8 @@ export async function changeIndex(dir: string, options: ChangeOptions): Promise<
       files.set(policyPath(change.name), change.bytes);
       lines.push(`${change.bytes === undefined ? 'remove' : 'set'} policy ${change.name}`);
     }
+    if (change.kind === 'contents')
+      files.set(`suites/${change.suite}/${change.architecture}/contents`, change.bytes);
     if (change.kind !== 'authorize') continue;
     for (const key of change.roots) await addKey(key);
     const wanted = authorizationsFor(change.roots, change.threshold, before.sequence + 1);

@@ -118,6 +118,13 @@ export const MAX_NOTICE_UNPACKED = 64 * MiB;
 export const MAX_FORMER_CORES = 4;
 /** Notices kept of one index: each is signed by a root, but one root may be hostile. */
 export const MAX_NOTICES = 64;
+/** Segments of one suite's contents, their bytes, what one unpacks to, and a line in it: Debian's are 11 MB and 500 MB, a path is three times PATH_MAX at the worst. */
+export const MAX_CONTENTS_SEGMENTS = 512;
+export const MAX_CONTENTS_SEGMENT = 64 * MiB;
+export const MAX_CONTENTS_UNPACKED = 2 * GiB;
+export const MAX_CONTENTS_LINE = 16 * KiB;
+/** A segment of contents larger than this is not written anew with others: publishing stays quick. */
+export const MAX_CONTENTS_MERGE = 4 * MiB;
 /** What one index sync may unpack to: four times 63,000 packages with their history. */
 export const MAX_INDEX_UNPACKED = 1 * GiB;
 /** Update records after which a new snapshot is due, so that a new client reads few blocks. */

@@ -4,6 +4,7 @@ import type { IndexEntry } from '../../index-repo/index.js';
 import type { PublicKey, Signer } from '../../trust/index.js';
 import type { Context } from '../context.js';
 import type { OwnIndex } from '../places.js';
+import { contentsChanges } from './contents-publish.js';
 import { mustBeAccepted } from './index-accepts.js';
 import { indexRepository, pushIndex } from './own-index.js';
 import type { PendingSummary } from './pending.js';
@@ -36,6 +37,8 @@ export interface Prepared {
   /** of its co-signers */
   readonly cosigners?: readonly PublicKey[];
   readonly state: 'published' | 'unchanged';
+  /** what its manifest puts where; a release without is listed in no contents */
+  readonly paths?: readonly string[];
 }
 
 /** One signed commit for all of it. */
@@ -64,6 +67,7 @@ export async function enlist(
     changes: [
       ...[...keys.values()].map((publicKey) => ({ kind: 'key' as const, publicKey })),
       ...fresh.map(({ entry }) => ({ kind: 'add' as const, suite, entry })),
+      ...(await contentsChanges(context, { index, suite, fresh })),
     ],
     signers: job.signers,
     now: context.now,

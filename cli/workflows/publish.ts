@@ -144,7 +144,8 @@ async function prepare(
   const { scratch, deltas: count } = job;
   const deltas = await makeDeltas(context, { repository, id, core, count, scratch });
   const entry = entryFrom(release.control, pin, deltas);
-  return { ...(await withCosigners(context, repository, { entry, key })), state: 'published' };
+  const paths = release.manifest.map(({ path }) => path);
+  return { ...(await withCosigners(context, repository, { entry, key })), state: 'published', paths };
 }
 
 // Co-signatures that have come since it was listed are reason enough to list it again.

@@ -1,8 +1,7 @@
-/** Questions about packages: search, show, files, owns. No network, no keys. */
-import { compareVersions, GtpkgError, pathToText } from '../../model/index.js';
+/** Questions about packages: search, show. No network, no keys. */
+import { compareVersions, GtpkgError } from '../../model/index.js';
 import type { Context } from '../context.js';
 import { installedByName } from './list.js';
-import { installedNames } from './root.js';
 import { OfferedUniverse, openSources } from './offers.js';
 import { notFound, offeredHint, parseWanted, someWords } from './versions.js';
 
@@ -142,33 +141,4 @@ async function scriptsOf(context: Context, name: string): Promise<{ name: string
     name: script,
     text: bytes.toString('utf8'),
   }));
-}
-
-/** Absolute paths, as below the root. @throws GtpkgError NOT_INSTALLED */
-export async function filesOfPackage(
-  context: Context,
-  name: string,
-): Promise<{ name: string; files: string[] }> {
-  await installedNames(context, [name]);
-  const { filesOf } = await import('../../installer/owns.js');
-  return { name, files: filesOf(context.settings.root, name).map(({ path }) => `/${pathToText(path)}`) };
-}
-
-/**
- * @param path - as it is below the root, or with the root before it
- * @throws GtpkgError FILE_NOT_FOUND when no installed package has the path
- */
-export async function ownersOf(
-  context: Context,
-  path: string,
-): Promise<{ path: string; packages: string[] }> {
-  const { ownerOf } = await import('../../installer/owns.js');
-  const { root } = context.settings;
-  const below = path.startsWith(`${root}/`) ? path.slice(root.length) : path;
-  const packages = [...new Set(ownerOf(root, below).map((each) => each.name))];
-  if (packages.length === 0)
-    throw new GtpkgError('FILE_NOT_FOUND', `no package installed in ${root} has ${below}`, {
-      hint: 'Give the path as it is below the root, for example /usr/bin/hello.',
-    });
-  return { path: below, packages };
 }
