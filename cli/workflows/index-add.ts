@@ -70,11 +70,18 @@ export async function addFromSource(
   }
   const wanted = chosen.map(({ offer: { pin, control }, source }) => ({ pin, control, source }));
   await fetchCores(context, wanted);
-  for (const release of await verifyReleases(context, wanted)) await drain(release);
+  const paths = new Map<string, string[]>();
+  for (const release of await verifyReleases(context, wanted)) {
+    await drain(release);
+    paths.set(
+      release.pin.tree,
+      release.manifest.map(({ path }) => path),
+    );
+  }
   return enlist(context, {
     index,
     suite,
-    prepared,
+    prepared: prepared.map((each) => ({ ...each, paths: paths.get(each.entry.pin.tree) ?? [] })),
     signers: await indexSigners(context, index, options.passphraseFile),
     allowOlder: options.allowOlder,
   });
