@@ -8,6 +8,7 @@ import type { Depot, DepotService } from '../../replication/index.js';
 import type { Context } from '../context.js';
 import { listIndexes, listSources, type Source } from '../places.js';
 import { count, size } from '../render/table.js';
+import { indexRepository } from './own-index.js';
 import { Listings, selects, type Listed, type Selection } from './listed.js';
 import { coresOf, planSeeding, type SeedPlan } from './seed-plan.js';
 import { updateSources } from './sources.js';
@@ -98,11 +99,12 @@ export class Upkeep {
   /** What a new client needs of an index beside its log; one that only followed along has never fetched all of it. */
   async #indexCores(depot: Depot): Promise<{ cores: CoreRef[]; blind: boolean }> {
     const { liveCores } = await import('../../index-repo/index.js');
-    const cores: CoreRef[] = [];
     let blind = false;
+    const [sources, indexes] = [await listSources(this.#context), await listIndexes(this.#context)];
+    const cores = (await Promise.all([...sources, ...indexes].map(contentsCores))).flat();
     const keys = [
-      ...(await listSources(this.#context)).map((source) => source.introduction.indexCore),
-      ...(await listIndexes(this.#context)).map((index) => index.indexCore),
+      ...sources.map((source) => source.introduction.indexCore),
+      ...indexes.map((index) => index.indexCore),
     ];
     for (const key of new Set(keys)) {
       const log = await depot.openLog(key);
@@ -235,4 +237,16 @@ function nameThem(cores: readonly { readonly key: CoreKey }[], listed: readonly 
   const known = new Map(listed.map((each) => [each.core.key, `${each.name} ${each.version}`]));
   const names = cores.slice(0, NAMED).map(({ key }) => known.get(key) ?? `${key.slice(0, 12)} (in no index)`);
   return `${names.join(', ')}${cores.length > NAMED ? ', …' : ''}`;
+}
+
+// What tells of paths: who asks should find it where the index is. Nothing while an index was never fetched.
+async function contentsCores(index: { readonly directory: string }): Promise<CoreRef[]> {
+  const { contentsOf } = await import('../../index-repo/index.js');
+  try {
+    const places = await contentsOf(indexRepository(index));
+    return places.flatMap(({ segments }) => segments.map(({ core }) => core));
+  } catch (error) {
+    if (error instanceof GtpkgError) return [];
+    throw error;
+  }
 }
