@@ -12,7 +12,9 @@ export default class Search extends GtpkgCommand<typeof Search, SearchResult> {
     '<%= config.bin %> search editor',
     '<%= config.bin %> search json command line --limit 10',
   ];
-  static override flags = { limit: Flags.integer({ description: 'show so many hits, the best', min: 1 }) };
+  static override flags = {
+    limit: Flags.integer({ description: 'show so many hits, the best', min: 1, helpValue: 'N' }),
+  };
   static override strict = false;
 
   protected async work({ context, words, flags }: Call<typeof Search>): Promise<SearchResult> {
