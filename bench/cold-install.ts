@@ -177,7 +177,15 @@ async function gtpkgSide(bench: Bench): Promise<(into: string) => Promise<Run & 
         .sent;
     const first = await sent();
     const names = debs.map(({ name }) => name);
-    const result = await run('install', ...names, '--no-recommends', '--yes', '--root', join(into, 'root'));
+    const result = await run(
+      'install',
+      ...names,
+      '--no-recommends',
+      '--no-scripts',
+      '--yes',
+      '--root',
+      join(into, 'root'),
+    );
     return {
       wall: result.wall,
       cpu: result.cpu,

@@ -70,7 +70,7 @@ try {
     const home = bench.path(`home-${rows.length}`);
     await usage(bench.gtpkg(home, 'source', 'add', introduction, '--json'));
     const root = bench.path(`root-${rows.length}`);
-    const args = ['install', ...names, '--no-recommends', '--yes', '--json', '--root', root];
+    const args = ['install', ...names, '--no-recommends', '--no-scripts', '--yes', '--json', '--root', root];
     const { peak, wall } = await usage(bench.gtpkg(home, ...args));
     const { stdout } = await usage({
       file: 'du',
