@@ -5,18 +5,17 @@
  * unless it is meant.
  */
 import { basename } from 'node:path';
-import { GtpkgError, type Fingerprint } from '../../model/index.js';
+import { GtpkgError } from '../../model/index.js';
 import type { IndexChange, IndexPolicy } from '../../index-repo/index.js';
-import type { PublicKey, Signer } from '../../trust/index.js';
+import type { Signer } from '../../trust/index.js';
 import type { Assertion } from '../../trust/keynote/index.js';
 import type { Context } from '../context.js';
 import { readGiven } from '../files.js';
 import { getIndex, type OwnIndex } from '../places.js';
-import { signerFor } from './keys.js';
 import { indexRepository, indexSigners, pushIndex } from './own-index.js';
 import { acceptedBy } from './index-accepts.js';
 import type { PendingSummary } from './pending.js';
-import { lintText } from './trust-lint.js';
+import { mustBeSafe, signAll } from './trust-sign.js';
 import { termsOf, type SourcePolicy } from './trust-state.js';
 
 /** The policy files of an index. */
@@ -137,64 +136,6 @@ async function copiesOfOthers(
       policy.roots.some((root) => each.authorizer === `pgp:${root.toLowerCase()}`) &&
       !assertions.some(({ authorizer }) => authorizer === each.authorizer),
   );
-}
-
-async function mustBeSafe(text: string, where: string): Promise<void> {
-  const { assertions, findings } = await lintText(text, where, 'any');
-  if (assertions === 0) throw new GtpkgError('POLICY_MALFORMED', `${where} holds no assertion`);
-  const [first] = findings;
-  if (first === undefined) return;
-  const syntax = findings.find((each) => each.rule === 'syntax');
-  throw new GtpkgError(
-    syntax === undefined ? 'POLICY_UNSAFE' : 'POLICY_MALFORMED',
-    `${(syntax ?? first).where}: ${(syntax ?? first).message}${findings.length > 1 ? ` (and ${findings.length - 1} more)` : ''}`,
-    {
-      hint: `Nothing was signed. gtpkg trust lint ${where} shows all that is wrong.`,
-      data: { findings },
-    },
-  );
-}
-
-async function signAll(
-  context: Context,
-  text: string,
-  { file, roots, passphraseFile }: PolicyOptions & { readonly roots: readonly Signer[] },
-): Promise<{ assertions: readonly Assertion[]; keys: readonly PublicKey[] }> {
-  const { keyOf, parseAssertions, principalOf, signAssertion, toBytes, verifyCredential } =
-    await import('../../trust/keynote/index.js');
-  const store = await context.keys();
-  const written = parseAssertions(toBytes(text), file).assertions.flatMap((each) =>
-    each.authorizer === 'roots'
-      ? roots.map((root) => asRoot(each, principalOf(root.fingerprint)))
-      : [each.text],
-  );
-  const signed: Assertion[] = [];
-  const keys = new Map<Fingerprint, PublicKey>();
-  for (const assertion of parseAssertions(written.join('\n'), file).assertions) {
-    const fingerprint = keyOf(assertion.authorizer);
-    if (fingerprint === undefined)
-      throw new GtpkgError('POLICY_MALFORMED', `${assertion.where}: "${assertion.authorizer}" cannot sign`);
-    const publicKey =
-      roots.find((root) => root.fingerprint === fingerprint)?.publicKey ??
-      (await store.publicKey(fingerprint));
-    keys.set(fingerprint, publicKey);
-    if (assertion.signature !== undefined) {
-      signed.push(await verifyCredential(assertion, { keys: [publicKey], now: context.now }));
-      continue;
-    }
-    const signer =
-      roots.find((root) => root.fingerprint === fingerprint) ??
-      (await signerFor(context, fingerprint, passphraseFile));
-    signed.push(...parseAssertions(await signAssertion(assertion, signer), file).assertions);
-  }
-  return { assertions: signed, keys: [...keys.values()] };
-}
-
-// The same assertion, by one root.
-function asRoot({ text, where }: Assertion, principal: string): string {
-  const changed = text.replace(/^authorizer[ \t]*:[ \t]*"roots"[ \t]*$/im, `Authorizer: "${principal}"`);
-  if (changed !== text) return changed;
-  throw new GtpkgError('POLICY_MALFORMED', `${where}: write Authorizer: "roots" on a line of its own`);
 }
 
 async function change(

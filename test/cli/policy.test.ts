@@ -20,6 +20,7 @@ import { writeProgram } from '../../cli/demo/packages.js';
 import { craft, craftFrom, type Crafted } from '../e2e/evil-release.js';
 import { program } from '../e2e/scene.js';
 import type { IndexAttack } from '../attacks/index-attack.js';
+import { by, DOMAIN, UNTIL, who } from '../attacks/policy-attack.js';
 import { Scene } from '../attacks/scene.js';
 
 let scene: Scene;
@@ -150,6 +151,27 @@ describe('the index, and the user above it', () => {
       ['manual'],
     );
     await rm(scene.path('client', 'policy'));
+  });
+  test('k roots delegate by a copy each, and one of them alone does not', async () => {
+    const { ada, bob, mallory } = scene;
+    const pair = await scene.index({ roots: [ada, bob], threshold: 2 });
+    await pair.lists(await make('paired'));
+    const said = `Licensees: ${who(mallory)}\nConditions: ${DOMAIN} && ${UNTIL} -> "install";`;
+    const value = async (...copies: readonly string[]): Promise<string | undefined> => {
+      await pair.commit({ files: { 'policy/m.kn': Buffer.from(copies.join('\n'), 'latin1') } });
+      await pair.accepted();
+      const { releases } = await scene.with('client', (context) =>
+        explainTrust(context, `paired@${pair.source}`),
+      );
+      return releases[0]?.value;
+    };
+    assert.equal(await value(await by(ada, said)), 'refuse');
+    assert.equal(await value(await by(ada, said), await by(ada, `${said} `)), 'refuse');
+    assert.equal(await value(await by(ada, said), await by(bob, said)), 'install');
+    assert.equal(
+      await value(await by(ada, said), await by(bob, said.replace('install', 'manual'))),
+      'manual',
+    );
   });
   test('a name that another distribution gives itself opens nothing', async () => {
     const evil = await scene.index({ plan: { distribution: { name: index.source } } });

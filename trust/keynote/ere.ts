@@ -33,14 +33,19 @@ export function matchEre(pattern: string, text: string, spend: Spend): Match | u
 }
 
 const COMPILED = new Map<string, Program>();
-/** Policies repeat their expressions for every release; more than this many are not theirs. */
-const MAX_COMPILED = 1_000;
+/** Policies repeat their expressions for every release; more instructions than this, all together, are not theirs. */
+const MAX_COMPILED = 200_000;
+let instructions = 0;
 
 function compiled(pattern: string): Program {
   const known = COMPILED.get(pattern);
   if (known !== undefined) return known;
   const program = compileEre(pattern);
-  if (COMPILED.size >= MAX_COMPILED) COMPILED.clear();
+  instructions += program.code.length + pattern.length;
+  if (instructions > MAX_COMPILED) {
+    COMPILED.clear();
+    instructions = program.code.length + pattern.length;
+  }
   COMPILED.set(pattern, program);
   return program;
 }
