@@ -68,6 +68,8 @@ export interface SourcePolicy extends SourceTerms {
 /** @throws GtpkgError INDEX_NOT_FOUND when the source was never fetched, INDEX_CORRUPT, INDEX_MALFORMED */
 export async function sourcePolicy(context: Context, source: Source): Promise<SourcePolicy> {
   const trusted = (await readStoredIndex(statePath(source)))?.trusted;
+  if (trusted === undefined && (await readText(join(source.directory, 'index.json'))) !== undefined)
+    return ownPolicy(context, source);
   if (trusted === undefined)
     throw new GtpkgError('INDEX_NOT_FOUND', `the index of ${source.name} was never fetched`, {
       hint: `Run gtpkg update ${source.name}.`,
@@ -81,6 +83,17 @@ export async function sourcePolicy(context: Context, source: Source): Promise<So
     await writeWhole(path, `${JSON.stringify(stored)}\n`);
   }
   return terms(source.name, stored, context.now);
+}
+
+// An index that is kept here and put on a stick from here: what was signed here is its state.
+async function ownPolicy(context: Context, source: Source): Promise<SourcePolicy> {
+  const { headOf, openIndex, readIndexPolicy } = await import('../../index-repo/index.js');
+  const repository = await openIndex(indexRepository(source));
+  return termsOf(
+    source.name,
+    await readIndexPolicy(repository, await headOf(repository), context.now),
+    context.now,
+  );
 }
 
 // A policy that cannot be read accepts nothing; what other sources offer is not touched by that.
