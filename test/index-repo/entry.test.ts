@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { GtpkgError, type Fingerprint } from '../../model/index.js';
-import { compareEntries, entryFrom, formatShard, parseShard, shardPath } from '../../index-repo/entry.js';
+import {
+  amendEntry,
+  compareEntries,
+  entryFrom,
+  formatShard,
+  parseShard,
+  shardPath,
+} from '../../index-repo/entry.js';
 import { coreKey, makeControl, makeEntry } from './support.js';
 
 const signer = 'A'.repeat(40) as Fingerprint;
@@ -61,6 +68,35 @@ describe('index entries', () => {
     assert.deepEqual(back?.deltas, deltas);
     assert.equal(back?.control.fields.has('Deltas'), false);
     assert.deepEqual(parseShard(formatShard([entryFrom(control, pin)]))[0]?.deltas, []);
+  });
+
+  test('when it was listed and who co-signed come back as they were, in one spelling only', () => {
+    const other = 'B'.repeat(40) as Fingerprint;
+    const cosignatures = [
+      { signer, tag: Buffer.from('a tag') },
+      { signer: other, tag: Buffer.from([0, 255, 10]) },
+    ];
+    const listed = new Date('2026-11-22T10:00:00Z');
+    const entry = amendEntry(makeEntry('hello', '2', signer), { listed, cosignatures });
+    assert.deepEqual(
+      [...entry.fields.entries()].slice(-2).map(([name]) => name),
+      ['Listed', 'Cosignatures'],
+    );
+    const bytes = formatShard([entry]).toString();
+    const [back] = parseShard(Buffer.from(bytes));
+    assert.deepEqual([back?.pin.listed, back?.cosignatures], [listed, cosignatures]);
+    assert.equal(back?.control.fields.has('Listed'), false);
+    const lines = bytes.split('\n').filter((line) => /^ [AB]{40} /.test(line));
+    for (const [from, to] of [
+      ['2026-11-22T10:00:00Z', '2026-11-22T10:00:00.000Z'],
+      ['2026-11-22T10:00:00Z', '2026-11-31T10:00:00Z'],
+      [lines.join('\n'), [...lines].reverse().join('\n')],
+      [lines[1] ?? '', lines[0] ?? ''],
+      [`${signer} YSB0YWc=`, `${signer} YSB0YWc`],
+      [`${signer} YSB0YWc=`, `${signer} ${'A'.repeat(16 * 1024)}`],
+      [` ${signer} YSB0YWc=`, ` ${signer.toLowerCase()} YSB0YWc=`],
+    ] as const)
+      assert.throws(() => parseShard(Buffer.from(bytes.replace(from, to))), malformed(), to.slice(0, 60));
   });
 
   test('a field Deltas in any other spelling is refused', () => {
