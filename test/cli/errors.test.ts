@@ -21,6 +21,7 @@ const BUGS: readonly string[] = [
   'cli/workflows/sources.ts',
   'cli/workflows/trust-explain.ts',
   'git/io.ts',
+  'git/spill.ts',
   'installer/disk-error.ts',
   'installer/lay-out.ts',
   'installer/transaction.ts',
