@@ -170,7 +170,7 @@ try {
         results.set(name, [...(results.get(name) ?? []), await once()]);
       } catch (error) {
         if (name !== 'mmdebstrap') throw error;
-        console.error(`mmdebstrap cannot run here: ${String(error).slice(0, 600)}`);
+        console.error(`mmdebstrap cannot run here: ${String(error).slice(-1500)}`);
         delete contenders[name];
       }
     }
