@@ -206,9 +206,9 @@ export const MAX_WAITING_FETCHES = 512;
 export const MAX_REQUESTS = 8192;
 /**
  * Blocks of one core asked from one peer at once, at least and at most, and before it is known how fast it is. What is asked for may all come before
- * the first of it is stored: 8 MiB fill a line of 80 MB/s at 100 ms, and 64 blocks cost 50 MB of memory more and were no faster.
+ * the first of it is stored: 6 MiB fill a line of 60 MB/s at 100 ms, and 64 blocks cost some 30 MB of memory more and were no faster.
  */
-export const INFLIGHT_BLOCKS: readonly [number, number] = [2, 16];
+export const INFLIGHT_BLOCKS: readonly [number, number] = [2, 12];
 export const FIRST_INFLIGHT_BLOCKS = 4;
 /** Message kinds of the control channel between peers: the numbers beyond are refused by protomux itself. */
 export const TALK_KINDS = 16;
