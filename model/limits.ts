@@ -206,7 +206,7 @@ export const MAX_WAITING_FETCHES = 512;
 export const MAX_REQUESTS = 8192;
 /**
  * Blocks of one core asked from one peer at once, at least and at most, and before it is known how fast it is. What is asked for may all come before
- * the first of it is stored: 6 MiB fill a line of 60 MB/s at 100 ms, and 64 blocks cost some 30 MB of memory more and were no faster.
+ * the first of it is stored: 6 MiB fill a line of 60 MB/s at 100 ms, and 64 blocks cost some 30 MB of memory more.
  */
 export const INFLIGHT_BLOCKS: readonly [number, number] = [2, 12];
 export const FIRST_INFLIGHT_BLOCKS = 4;
