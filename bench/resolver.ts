@@ -81,15 +81,23 @@ async function agree(bookworm: Suite, dose: string): Promise<void> {
   const text = await readFile(bookworm.packages, 'utf8');
   const releases = stanzasByRelease(text);
   const all = shuffled([...releases.keys()], (id) => id);
-  // half of them anywhere, half where at least the first says that it conflicts with something
-  const picky = all.filter((id) => /^(Conflicts|Breaks): /m.test(releases.get(id) ?? ''));
+  // half of them anywhere, half where the first says that it conflicts with the second, in some version at least
+  const byName = new Map(all.map((id) => [id.split(' ')[0] ?? '', id]));
+  const excluded = (id: string): string | undefined =>
+    (/^(?:Conflicts|Breaks): (.*)$/m.exec(releases.get(id) ?? '')?.[1] ?? '')
+      .split(',')
+      .map((relation) => /[a-z0-9][a-z0-9+.-]*/.exec(relation)?.[0] ?? '')
+      .flatMap((name) => (id.startsWith(`${name} `) ? [] : (byName.get(name) ?? [])))[0];
+  const picky = all.filter((id) => excluded(id) !== undefined);
   const groups = Array.from({ length: 2000 }, (_, i) => {
     const from = i % 4 < 2 ? all : picky;
+    const first = from[(i * 3) % from.length] ?? '';
     const others = Array.from(
       { length: i % 2 === 0 ? 1 : 2 },
       (_each, j) => from[(i * 7 + j * 13 + 1000) % from.length] ?? '',
     );
-    return [...new Set([from[(i * 3) % from.length] ?? '', ...others])];
+    if (i % 4 >= 2) others[0] = excluded(first) ?? '';
+    return [...new Set([first, ...others])];
   });
   const file = join(folder, 'pairs');
   const questions = groups.map((group, i) => {
