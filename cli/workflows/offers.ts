@@ -37,12 +37,6 @@ export async function openSources(context: Context): Promise<OpenSource[]> {
   });
 }
 
-/** Every entry of one source. */
-export function offeredEntries(source: Source): Offer[] {
-  const query = openQuery(source);
-  return query === undefined ? [] : [...query.names()].flatMap((name) => query.byName(name));
-}
-
 /** A candidate that remembers its entry. */
 export interface OfferedCandidate extends Candidate {
   readonly offer: Offer;
