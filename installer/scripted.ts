@@ -1,5 +1,5 @@
 /**
- * The maintainer scripts of one transaction: staged before anything changes, run around the change of files. ADR 0018.
+ * The maintainer scripts of one transaction: staged before anything changes, run around the change of files. ADR 0015.
  *
  * Each act is handed to `record` before its script starts, which writes it to the journal; a failing script throws, and whoever runs the
  * transaction takes everything back (unwind.ts).

@@ -1,5 +1,5 @@
 /**
- * Takes back what maintainer scripts did, by the calls that dpkg has for it. ADR 0018.
+ * Takes back what maintainer scripts did, by the calls that dpkg has for it. ADR 0015.
  *
  * A call that fails stops nothing: the files of packages come back in any case, and what failed is said. A call whose interpreter is not
  * in the root is left out: it went with the packages. All may be called again: Policy §6.2 wants scripts idempotent.
