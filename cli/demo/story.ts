@@ -275,6 +275,7 @@ async function tell(teller: Teller, cast: Cast, folder: string): Promise<void> {
     'Dave moves over to the fork: he fetches the one package that changed',
     async () => {
       await must('dave', ['source', 'add', fork, '--name', 'acme-ng']);
+      await must('dave', ['source', 'remove', 'acme']);
       const { steps } = await must('dave', ['upgrade']);
       check((steps as unknown[]).length === 1, 'one package changes');
       check((await sh('dave', 'greet')).includes('greet 2.0'), "Dave's greet is the fork's");

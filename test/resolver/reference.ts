@@ -35,7 +35,10 @@ const isMet = (set: readonly Candidate[], clause: Clause): boolean =>
   clause.some((r) => set.some((c) => isMeant(c, r)));
 
 /** All that a release needs. */
-export const needsOf = (c: Candidate): readonly Clause[] => [...c.relations.preDepends, ...c.relations.depends];
+export const needsOf = (c: Candidate): readonly Clause[] => [
+  ...c.relations.preDepends,
+  ...c.relations.depends,
+];
 
 /** Whether one says that it cannot be with the other. */
 export const clashes = (x: Candidate, y: Candidate): boolean =>
