@@ -124,7 +124,7 @@ export async function updateSources(context: Context, names: readonly string[]):
   return updates;
 }
 
-/** Names what is installed and signed by a key that was revoked since, and root keys that will be refused before long. */
+/** Names what is installed and signed by a key that was revoked since, and keys that will be refused before long. */
 async function warnOfKeys(context: Context, sources: readonly Source[]): Promise<void> {
   const { revokedInstalls, troubledKeys } = await import('./signer-states.js');
   const { isNear } = await import('../../trust/algorithms.js');
@@ -133,14 +133,24 @@ async function warnOfKeys(context: Context, sources: readonly Source[]): Promise
       kind: 'warning',
       text: `${name} ${version} is installed, and its signer's key ${signer} was revoked: upgrade or remove it`,
     });
-  for (const source of sources)
-    for (const [key, { weakFrom, root, userId }] of await troubledKeys(source)) {
-      if (!root || weakFrom === null || !isNear(new Date(weakFrom), context.now)) continue;
+  for (const source of sources) {
+    const near = [...(await troubledKeys(source))].flatMap(([key, { weakFrom, root, userId }]) =>
+      weakFrom !== null && isNear(new Date(weakFrom), context.now)
+        ? [{ key, root, userId, from: weakFrom.slice(0, 10) }]
+        : [],
+    );
+    for (const { key, userId, from } of near.filter(({ root }) => root))
       context.report({
         kind: 'warning',
-        text: `the root key ${key} (${userId}) of ${source.name} is refused from ${weakFrom.slice(0, 10)} on: its algorithm is too weak then`,
+        text: `the root key ${key} (${userId}) of ${source.name} is refused from ${from} on: its algorithm is too weak then`,
       });
-    }
+    const [first, ...others] = near.filter(({ root }) => !root); // there may be hundreds: one line for all
+    if (first !== undefined)
+      context.report({
+        kind: 'warning',
+        text: `the maintainer's key ${first.key} (${first.userId})${others.length === 0 ? '' : ` and ${others.length} more`} in ${source.name} is refused from ${first.from} on: its algorithm is too weak then`,
+      });
+  }
 }
 
 /** Forgets a source. @throws GtpkgError SOURCE_NOT_FOUND */
