@@ -14,6 +14,7 @@ import { MAX_SCRIPT_LOG, MAX_SCRIPT_TIME } from '../model/limits.js';
 import type { Disk } from './disk.js';
 import type { ScriptCall } from './script-acts.js';
 import { isThere } from './has-shell.js';
+import { endProcess, markedProcesses } from './script-processes.js';
 import { ScriptRoom, type Entrance } from './script-room.js';
 import type { StatePaths } from './state.js';
 import { readStatus } from './status.js';
@@ -87,11 +88,11 @@ export class ScriptRunner {
     const log = this.#openLog();
     const start = fs.fstatSync(log).size;
     try {
-      fs.writeSync(log, `==> ${describe(call)}\n`);
+      say(log, describe(call));
       const entrance = await this.#entrance();
       const why = await this.#execute(call, { entrance, log, limit });
       if (why !== undefined) {
-        fs.writeSync(log, `==> ${describe(call)}: ${why}\n`);
+        say(log, `${describe(call)}: ${why}`);
         throw failed(call, why, { log: `/${this.log}`, tail: this.#tail(start) });
       }
     } finally {
@@ -103,7 +104,7 @@ export class ScriptRunner {
   note(text: string): void {
     const log = this.#openLog();
     try {
-      fs.writeSync(log, `==> ${text}\n`);
+      say(log, text);
     } finally {
       fs.closeSync(log);
     }
@@ -123,9 +124,9 @@ export class ScriptRunner {
     let killed = 0;
     // who is ended may have started others meanwhile
     for (let round = 0; round < 10; round++) {
-      const found = marked(`GTPKG_TRANSACTION=${mark}`);
+      const found = markedProcesses(`GTPKG_TRANSACTION=${mark}`);
       if (found.length === 0) break;
-      for (const pid of found) if (kill(pid)) killed++;
+      for (const pid of found) if (endProcess(pid)) killed++;
       await sleep(20);
     }
     return killed;
@@ -157,7 +158,7 @@ export class ScriptRunner {
     const started = process.hrtime.bigint();
     const end = (reason: string): void => {
       why ??= reason;
-      if (child.pid !== undefined) kill(-child.pid);
+      if (child.pid !== undefined) endProcess(-child.pid);
     };
     try {
       const result = await new Promise<string | undefined>((resolve) => {
@@ -212,18 +213,26 @@ export class ScriptRunner {
     return `${this.#context.mark}.${this.#count}.`;
   }
 
+  // A disk that takes no log must not keep a script from being called, least of all one that takes back.
   #openLog(): number {
     const { disk, state } = this.#context;
-    if (!disk.exists(state.log)) {
-      disk.mkdir(state.log, 0o755);
-      disk.setAttributes(state.log, { mode: 0o755, ...disk.self });
-    }
     const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = fs.constants;
-    return fs.openSync(disk.at(this.log), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o640);
+    try {
+      if (!disk.exists(state.log)) {
+        disk.mkdir(state.log, 0o755);
+        disk.setAttributes(state.log, { mode: 0o755, ...disk.self });
+      }
+      return fs.openSync(disk.at(this.log), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o640);
+    } catch (error) {
+      if (!isOut(error)) throw error;
+      return fs.openSync('/dev/null', O_WRONLY);
+    }
   }
 
   #tail(start: number): string {
-    const fd = fs.openSync(this.#context.disk.at(this.log), 'r');
+    const { disk } = this.#context;
+    if (!disk.exists(this.log)) return '';
+    const fd = fs.openSync(disk.at(this.log), 'r');
     try {
       const { size } = fs.fstatSync(fd);
       const from = Math.max(start, size - TAIL);
@@ -232,6 +241,18 @@ export class ScriptRunner {
     } finally {
       fs.closeSync(fd);
     }
+  }
+}
+
+function isOut(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'].includes(systemCode(error) ?? '');
+}
+
+function say(log: number, text: string): void {
+  try {
+    fs.writeSync(log, `==> ${text}\n`);
+  } catch (error) {
+    if (!isOut(error)) throw error;
   }
 }
 
@@ -246,52 +267,4 @@ function failed(call: ScriptCall, why: string, { log, tail }: { log: string; tai
     hint: `What it printed is in ${log} of the root. Put right what it complains about, or install with --no-scripts.`,
     data: { package: call.package, script: call.script, args: call.args, reason: why, log, output: tail },
   });
-}
-
-// Processes with a variable that begins with `mark`, and those in their sessions.
-function marked(mark: string): number[] {
-  const found = new Set<number>();
-  const sessions = new Map<number, string>();
-  let names: string[];
-  try {
-    names = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
-  }
-  for (const name of names) {
-    try {
-      const session = fs
-        .readFileSync(`/proc/${name}/stat`, 'latin1')
-        .replace(/^.*\) /s, '')
-        .split(' ');
-      // a zombie cannot be ended any more
-      if (session[0] === 'Z') continue;
-      sessions.set(Number(name), session[3] ?? '');
-      if (
-        fs
-          .readFileSync(`/proc/${name}/environ`, 'latin1')
-          .split('\0')
-          .some((one) => one.startsWith(mark))
-      )
-        found.add(Number(name));
-    } catch (error) {
-      // gone meanwhile, or not ours
-      if (!['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(systemCode(error) ?? '')) throw error;
-    }
-  }
-  const ours = new Set([...found].map((pid) => sessions.get(pid)));
-  const self = sessions.get(process.pid);
-  for (const [pid, session] of sessions) if (session !== self && ours.has(session)) found.add(pid);
-  found.delete(process.pid);
-  return [...found];
-}
-
-function kill(pid: number): boolean {
-  try {
-    process.kill(pid, 'SIGKILL');
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ESRCH' || systemCode(error) === 'EPERM') return false;
-    throw error;
-  }
 }

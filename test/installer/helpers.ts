@@ -192,11 +192,11 @@ export async function run(
 ): Promise<TransactionResult> {
   const root = await open(dir, options);
   try {
-    const { command = 'test', conffilePolicy, scripts, report = silent } = options;
+    const { command = 'test', conffilePolicy, scripts, report = silent, now = NOW } = options;
     return await runTransaction(root, {
       steps,
       command,
-      now: NOW,
+      now,
       indexCommits: { test: 'c0ffee' },
       report,
       scripts,

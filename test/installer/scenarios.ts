@@ -6,7 +6,8 @@ import * as h from './helpers.js';
 
 const conffile = (version: string): string => `setting = ${version}\n`;
 
-function specs(version: string): h.PackageSpec[] {
+/** The three packages, in version 1 or 2. */
+export function specs(version: string): h.PackageSpec[] {
   const next = version === '2';
   return [
     {

@@ -1,4 +1,7 @@
-/** Full disks, failing disks, read-only disks, other people's directories: an error that says so, and the old state. */
+/**
+ * ENOSPC at every write, EIO on fsync and on every other change, disks that are really full, roots on read-only file systems: an error that
+ * says so, and the old state. GTPKG_TEST_FAULTS=all takes every step of the upgrade with scripts, not each fourth.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -9,8 +12,10 @@ import { GtpkgError } from '../../model/errors.js';
 import { silent } from '../../model/events.js';
 import { openRoot, readStatus, verifyRoot, type StepHook } from '../../installer/index.js';
 import { diskError } from '../../installer/disk-error.js';
-import { prepare, SCENARIOS, stepsOf } from './scenarios.js';
-import * as h from './helpers.js';
+import { before as prepareFive, dropLock, five, OUTSIDE, stateOf } from './five.js';
+import { noMounts } from '../e2e/mounts.js';
+import { prepare, SCENARIOS, stepsOf } from '../installer/scenarios.js';
+import * as h from '../installer/helpers.js';
 
 interface Context {
   after(fn: () => void): void;
@@ -27,6 +32,8 @@ function mount(t: Context, dir: string, options: string): string | undefined {
   return undefined;
 }
 
+const FULL_CHILD = fileURLToPath(new URL('./full-child.js', import.meta.url));
+let SPREAD = 0;
 const fault = (code: string): Error => Object.assign(new Error(`${code}: injected`), { code });
 const WRITES = new Set(['create', 'write', 'append', 'mkdir', 'symlink', 'link', 'mknod']);
 const SYNCS = new Set(['fsync', 'syncfs']);
@@ -92,6 +99,63 @@ for (const { name, code, on, forever, expected } of FAULTS) {
     }
     t.diagnostic(`${tries} faults`);
   });
+}
+
+// With scripts: what may fail is the same, but each failure also calls the scripts that take back. `forever` is left out: nobody could say what they find.
+for (const { name, code, on, forever } of FAULTS.filter((fault) => !fault.forever)) {
+  test(`${name}: five packages with scripts, whose doings are taken back too`, async (t) => {
+    const template = h.tempDir(t);
+    const scripted = ['bb', 'dd'];
+    await prepareFive(template, scripted);
+    const before = stateOf(template);
+    const whole = h.tempDir(t);
+    h.copyTree(template, whole);
+    let total = 0;
+    const count: StepHook = (action) => void (on(action) && total++);
+    await h.run(whole, five('2', scripted), { scripts: OUTSIDE, step: count });
+    const after = stateOf(whole);
+    const [few, offset] = process.env['GTPKG_TEST_FAULTS'] === 'all' ? [1, 0] : [9, SPREAD++];
+    let tries = 0;
+    for (let at = 1 + offset; at <= total; at += few, tries++) {
+      const dir = h.tempDir(t);
+      h.copyTree(template, dir);
+      let seen = 0;
+      const step: StepHook = (action) => {
+        if (on(action) && (++seen === at || (forever && seen > at))) throw fault(code);
+      };
+      const error: unknown = await h.run(dir, five('2', scripted), { scripts: OUTSIDE, step }).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      if (error !== undefined && !(error instanceof GtpkgError)) throw error as Error;
+      dropLock(dir);
+      (await h.open(dir)).close();
+      const now = stateOf(dir);
+      const isNew = now['HISTORY'] === after['HISTORY'];
+      assert.equal(isNew, error === undefined, `fault ${at}: ${error?.message ?? 'no error'}`);
+      assert.deepEqual(now, isNew ? after : before, `fault ${at} of ${total}`);
+      fs.rmSync(dir, { recursive: true, force: true });
+    }
+    t.diagnostic(`${tries} faults of ${total}`);
+  });
+}
+
+for (const kind of ['tmpfs', 'inodes', 'ext4']) {
+  test(
+    `a small file system that fills up for real, at many fill levels: ${kind}`,
+    { skip: noMounts() },
+    (t) => {
+      // in a mount namespace, which ends with the process
+      const { status, stdout, stderr } = spawnSync(
+        'unshare',
+        ['--mount', '--propagation', 'private', process.execPath, FULL_CHILD, kind, h.tempDir(t, 'disk')],
+        { encoding: 'utf8' },
+      );
+      if (status === 77) return t.skip(stdout);
+      assert.equal(status, 0, stderr);
+      t.diagnostic(stdout);
+    },
+  );
 }
 
 test('a quota that is used up is said to be one', () => {
@@ -186,56 +250,4 @@ test('a read-only root: readable, not changeable', async (t) => {
   const root = await openRoot(dir, { lock: 'shared', report: silent });
   for await (const difference of verifyRoot(dir)) assert.fail(JSON.stringify(difference));
   root.close();
-});
-
-test('without root rights: owners and set-uid bits are skipped with one warning, the rest is as for root', async (t) => {
-  const dir = h.tempDir(t);
-  const child = fileURLToPath(new URL('./user-child.js', import.meta.url));
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) fs.chownSync(dir, 65534, 65534);
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, [child, ...args], {
-      encoding: 'utf8',
-      ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
-    });
-  const { status, stdout, stderr, error } = run(dir);
-  if ((error as NodeJS.ErrnoException | undefined)?.code === 'EACCES')
-    return t.skip(`another user cannot run ${process.execPath}`);
-  if (/EACCES|Cannot find module/.test(stderr) && status !== 0)
-    return t.skip('another user cannot read this checkout');
-  assert.equal(status, 0, stderr);
-  const said = JSON.parse(stdout) as {
-    warnings: string[];
-    notes: string[];
-    differences: unknown[];
-    modes: Record<string, string>;
-  };
-  assert.equal(said.warnings.length, 1);
-  assert.match(said.notes.join(), /belong to you/);
-  assert.deepEqual(said.differences, []);
-  assert.deepEqual(said.modes, { 'usr/bin/sudo': '755', 'srv/locked': '555', 'srv/locked/x': '444' });
-  // somebody else's root
-  if (!isRoot) return;
-  const foreign = h.tempDir(t);
-  await h.run(foreign, [h.install({ name: 'aa', files: { 'opt/a': '1' } })]);
-  fs.chmodSync(foreign, 0o755);
-  const refused = run(foreign);
-  assert.match(refused.stderr, /PERMISSION/);
-  assert.equal(readStatus(foreign).size, 1);
-});
-
-test('a device node that only root may make is refused, as root it is made', async (t) => {
-  if (process.getuid?.() !== 0) return t.skip('needs root');
-  const dir = h.tempDir(t);
-  const spec: h.PackageSpec = { name: 'dev', files: { 'opt/null': { type: 'c', link: '1:3', mode: 0o666 } } };
-  try {
-    await h.run(dir, [h.install(spec)]);
-  } catch (error) {
-    // containers forbid mknod: then as a clear error, with nothing left
-    assert.ok(h.coded('PERMISSION')(error));
-    assert.deepEqual([...h.picture(dir)], []);
-    return;
-  }
-  const stats = fs.lstatSync(join(dir, 'opt/null'));
-  assert.deepEqual([stats.isCharacterDevice(), stats.rdev, stats.mode & 0o777], [true, 259, 0o666]);
 });

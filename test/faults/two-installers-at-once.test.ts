@@ -6,12 +6,15 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type GtpkgError } from '../../model/errors.js';
 import { silent } from '../../model/events.js';
 import { openRoot } from '../../installer/index.js';
-import * as h from './helpers.js';
+import { before as prepareFive, five, OUTSIDE, stateOf } from './five.js';
+import * as h from '../installer/helpers.js';
 
+const UPGRADE = fileURLToPath(new URL('./upgrade-child.js', import.meta.url));
 const CHILD = fileURLToPath(new URL('./lock-child.js', import.meta.url));
 const lockOf = (dir: string): string => join(dir, 'var/lib/gtpkg/lock');
 const start = (...args: string[]): ChildProcess =>
@@ -142,3 +145,54 @@ test(
     );
   },
 );
+
+// An upgrade in a process of its own, which stands still in a script.
+async function halted(dir: string): Promise<ChildProcess> {
+  fs.writeFileSync(join(dir, 'halt'), 'wait cc 2-postinst configure\n');
+  const child = spawn(process.execPath, [UPGRADE, dir, 'upgrade', '0'], { stdio: 'inherit' });
+  while (!h.exists(dir, 'halted')) await sleep(20);
+  return child;
+}
+
+test('two installers at once: the second is refused, or waits, or takes over what the killed first one left', async (t) => {
+  const [template, ready] = [h.tempDir(t), h.tempDir(t)];
+  await prepareFive(template);
+  h.copyTree(template, ready);
+  await h.run(ready, five('2'), { scripts: OUTSIDE });
+  const after = stateOf(ready);
+  const dir = h.tempDir(t);
+  h.copyTree(template, dir);
+  const first = await halted(dir);
+  await assert.rejects(h.run(dir, [h.remove('aa')], { wait: 0 }), (error: GtpkgError) => {
+    assert.deepEqual([error.code, error.exit, error.data['pid']], ['ROOT_BUSY', 8, first.pid]);
+    return true;
+  });
+  const third = spawn(process.execPath, [UPGRADE, dir, 'upgrade', '0', '1'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const said = once(third.stdout, 'data');
+  assert.deepEqual(await once(third, 'close'), [8, null]);
+  assert.equal(String(await said), 'ROOT_BUSY');
+  // who waits goes on when the first one is done
+  const patient = h.run(dir, five('2'), { scripts: OUTSIDE, wait: 60_000 });
+  fs.rmSync(join(dir, 'halt'));
+  assert.deepEqual(await once(first, 'close'), [0, null]);
+  await patient;
+  fs.rmSync(join(dir, 'halted'));
+  const { HISTORY: twice, ...same } = stateOf(dir);
+  assert.deepEqual({ ...same, HISTORY: twice?.split(' ').slice(0, -1).join(' ') }, after);
+  assert.deepEqual(locks(dir), []);
+  // killed with the lock in its hands, a script of its own still running
+  const other = h.tempDir(t);
+  h.copyTree(template, other);
+  const victim = await halted(other);
+  victim.kill('SIGKILL');
+  await once(victim, 'close');
+  const { report, texts } = h.listener();
+  await h.run(other, five('2'), { scripts: OUTSIDE, wait: 0, report });
+  assert.match(texts.join('\n'), /interrupted; the root is back in the state before/);
+  for (const name of ['halt', 'halted']) fs.rmSync(join(other, name));
+  // the number of a transaction that was undone is given again
+  assert.deepEqual(stateOf(other), after);
+  assert.deepEqual(locks(other), []);
+});

@@ -1,7 +1,7 @@
 /** Runs one scenario and kills itself at change number N of the root: node kill-child.js DIR SCENARIO N. Prints the number of changes. */
 import type { StepHook } from '../../installer/index.js';
-import { stepsOf, type Scenario } from './scenarios.js';
-import * as h from './helpers.js';
+import { stepsOf, type Scenario } from '../installer/scenarios.js';
+import * as h from '../installer/helpers.js';
 
 const [dir = '', scenario = '', at = ''] = process.argv.slice(2);
 let count = 0;

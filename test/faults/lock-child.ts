@@ -1,7 +1,7 @@
 /** node lock-child.js DIR LOG: takes the root's lock, writes down when it had it, lets go. With HANG as third word it never does. */
 import * as fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as h from './helpers.js';
+import * as h from '../installer/helpers.js';
 
 const [dir = '', log = '', hang = ''] = process.argv.slice(2);
 for (let round = 0; round < 5; round++) {
