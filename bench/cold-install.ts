@@ -14,11 +14,12 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { bytesOf, cached, installSet } from './debs.js';
+import { bytesOf, installSet } from './debs.js';
 import { median } from './measure.js';
 import { Bench, cpuOf, mb, usage, type Usage } from './processes.js';
 import { publishedHome } from './published.js';
 import { tools } from './tools.js';
+import { withoutPreinst } from './unscripted.js';
 
 const { values: options } = parseArgs({
   options: { json: { type: 'boolean' }, bytes: { type: 'boolean' }, runs: { type: 'string', default: '3' } },
@@ -31,50 +32,6 @@ interface Run {
   readonly cpu: number;
   readonly cpuBoth: number;
   readonly peak: number;
-}
-
-/** An ar archive's members. */
-function members(bytes: Buffer): { head: Buffer; name: string; body: Buffer }[] {
-  const out = [];
-  for (let at = 8; at + 60 <= bytes.length;) {
-    const size = Number(bytes.toString('latin1', at + 48, at + 58));
-    const head = bytes.subarray(at, at + 60);
-    out.push({
-      head,
-      name: head.toString('latin1', 0, 16).trim().replace(/\/$/, ''),
-      body: bytes.subarray(at + 60, at + 60 + size),
-    });
-    at += 60 + size + (size % 2);
-  }
-  return out;
-}
-
-/** Copies of the .debs without preinst scripts; the others are the same files. */
-function withoutPreinst(files: readonly string[]): Promise<string> {
-  const id = createHash('sha256').update(files.join('\n')).digest('hex').slice(0, 16);
-  return cached(['unscripted', id], async (draft) => {
-    for (const file of files) {
-      const parts = members(await readFile(file));
-      const out: Buffer[] = [Buffer.from('!<arch>\n')];
-      for (const { head, name, body } of parts) {
-        const fresh = name.startsWith('control.tar') ? repacked(body, name) : body;
-        const line: Buffer = Buffer.from(head);
-        line.write(String(fresh.length).padEnd(10), 48, 'latin1');
-        out.push(line, fresh, Buffer.alloc(fresh.length % 2, '\n'));
-      }
-      await writeFile(join(draft, basename(file)), Buffer.concat(out));
-    }
-  });
-}
-
-function repacked(control: Buffer, name: string): Buffer {
-  const packer = { '.xz': 'xz', '.gz': 'gzip', '.zst': 'zstd' }[name.slice('control.tar'.length)];
-  if (packer === undefined) throw new Error(`no program for ${name}`);
-  const tar = execFileSync(packer, ['-dc'], { input: control });
-  if (!execFileSync('tar', ['-t'], { input: tar }).toString().split('\n').includes('./preinst'))
-    return control;
-  const script = `d=$(mktemp -d) && cat > $d.tar && tar -xf $d.tar -C $d && rm $d/preinst && tar -cf - -C $d . ; rm -r $d $d.tar`;
-  return execFileSync(packer, ['-c'], { input: execFileSync('bash', ['-c', script], { input: tar }) });
 }
 
 const { files, debs } = await installSet();

@@ -20,13 +20,16 @@ export interface Claim {
 /** Claims by path as the packages spell it. */
 export type Claims = ReadonlyMap<string, readonly Claim[]>;
 
+/** What names a kept manifest. */
+export type ManifestOwner = Pick<InstalledPackage, 'name' | 'version' | 'manifest'>;
+
 /**
  * The exact signed bytes of an installed package's manifest.
  * @throws GtpkgError STATUS_CORRUPT when they are gone or not those that were installed
  */
 export function readManifestBytes(
   dir: string,
-  pkg: InstalledPackage,
+  pkg: ManifestOwner,
   state: StatePaths = statePaths(dir),
 ): Buffer {
   const path = joinPath(state.manifests, pkg.name);
@@ -43,7 +46,7 @@ export function readManifestBytes(
 }
 
 /** The kept manifest, parsed. @throws GtpkgError STATUS_CORRUPT, MANIFEST_MALFORMED */
-export function readManifest(dir: string, pkg: InstalledPackage, state?: StatePaths): Manifest {
+export function readManifest(dir: string, pkg: ManifestOwner, state?: StatePaths): Manifest {
   return parseManifest(readManifestBytes(dir, pkg, state));
 }
 

@@ -90,6 +90,15 @@ export class Disk {
     return fs.readdirSync(this.at(path), { encoding: 'latin1' }).sort();
   }
 
+  /** Names in a directory, as bytes, sorted, with what each is. */
+  entries(path: string): { name: string; kind: 'file' | 'directory' | 'link' | 'other' }[] {
+    const found = fs.readdirSync(this.at(path), { encoding: 'latin1', withFileTypes: true }).map((entry) => ({
+      name: entry.name,
+      kind: kindOf(entry),
+    }));
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
   read(path: string): Buffer {
     return fs.readFileSync(this.at(path));
   }
@@ -249,6 +258,12 @@ export class Disk {
     fs.fchmodSync(fd, mode);
     if (mtime !== undefined) fs.futimesSync(fd, mtime, mtime);
   }
+}
+
+function kindOf(entry: fs.Dirent): 'file' | 'directory' | 'link' | 'other' {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'link' : 'other';
 }
 
 // True when done; false when there is no such program here, or it knows no -f. Throws when the disk failed.

@@ -28,7 +28,14 @@ export type { StepHook } from './disk.js';
 export { readManifest, readManifestBytes } from './claims.js';
 export { filesOf, ownerOf, scriptsOf, type PathOwner } from './owns.js';
 export { setMarks, type MarkRequest } from './marks.js';
-export { verifyRoot, type Difference, type DifferenceKind } from './verify.js';
+export {
+  verifyAll,
+  verifyRoot,
+  type Difference,
+  type DifferenceKind,
+  type ExtraPath,
+  type Findings,
+} from './verify.js';
 export {
   readHistory,
   readHistoryEntry,

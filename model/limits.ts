@@ -270,3 +270,6 @@ export const MAX_SCRIPT_LOG = 64 * MiB;
 export const MAX_TRIGGER_ROUNDS = 16;
 /** A package's `triggers` file, and what scripts left for us to read of `dpkg-trigger`, diversions and overrides. */
 export const MAX_DPKG_FILE = 16 * MiB;
+
+/** Names that no package has, as verify lists them: whoever unpacked an archive into /usr needs to see that he did, not all of it. */
+export const MAX_EXTRA_PATHS = 1000;

@@ -7,7 +7,7 @@ export default class Verify extends GtpkgCommand<typeof Verify, Verification> {
   static override usage = 'verify [PKG...]';
   static override summary = 'Compare installed files with the signed manifests.';
   static override description =
-    'Files, links, modes and owners. A difference makes the exit status 5; a changed conffile is shown and is none.';
+    'Contents, kinds, links, modes and owners. A difference makes the exit status 5; a changed conffile is shown and is none, and so is what no package has in directories of packages.';
   static override examples = ['<%= config.bin %> verify', '<%= config.bin %> verify hello'];
   static override strict = false;
 

@@ -9,7 +9,7 @@ import type { ByteSource, PayloadPlan } from '../../model/index.js';
 import { Disk } from '../../installer/disk.js';
 import { FileSink, type FileTargets } from '../../installer/lay-out.js';
 import { extractPayload } from '../../package-repo/extract.js';
-import { fromPlain, toPlain, type PlainError } from './thread-error.js';
+import { fromPlain, toPlain, type PlainError } from '../../model/thread-error.js';
 
 /** What a thread is told. */
 export type ToThread =

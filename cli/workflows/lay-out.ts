@@ -16,7 +16,7 @@ import {
 import { LayOutHere, stopped, type Advance, type FileTargets, type LayOut } from '../../installer/lay-out.js';
 import type { OpenRoot } from '../../installer/root.js';
 import type { FromThread, ToThread } from './lay-out-thread.js';
-import { fromPlain, toPlain } from './thread-error.js';
+import { fromPlain, toPlain } from '../../model/thread-error.js';
 
 /** More than this many threads would wait for the disk and for us. */
 const MOST = 4;

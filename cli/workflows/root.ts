@@ -10,19 +10,25 @@ import { notInstalled, someWords } from './versions.js';
 export interface Difference {
   readonly package: string;
   readonly path: string;
-  /** missing, type, mode, owner, size, content, link, unreadable */
+  /** where it lies, when dpkg-divert sent it elsewhere */
+  readonly diverted: string | null;
+  /** missing, type, mode, owner, size, content, link, device, unreadable */
   readonly kind: string;
   readonly expected: string;
   readonly actual: string;
   readonly conffile: boolean;
 }
 
-/** What verify found. Modified conffiles are shown but are no fault. */
+/** What verify found. Modified conffiles and what no package has are shown but are no fault. */
 export interface Verification {
   readonly root: string;
   readonly ok: boolean;
   readonly packages: number;
   readonly differences: readonly Difference[];
+  /** names in directories of packages that no package has */
+  readonly extra: readonly { readonly path: string; readonly kind: string }[];
+  /** there are more of them */
+  readonly moreExtra: boolean;
 }
 
 /** One transaction of the past. */
@@ -83,13 +89,31 @@ export async function installedNames(context: Context, words: readonly string[])
 export async function verifyInstalled(context: Context, words: readonly string[]): Promise<Verification> {
   const { root } = context.settings;
   const names = await installedNames(context, words);
-  const { verifyRoot } = await import('../../installer/verify.js');
-  const differences: Difference[] = [];
-  for await (const found of verifyRoot(root, names, context.report)) {
-    const { package: name, path, kind, expected, actual, conffile } = found;
-    differences.push({ package: name, path: pathToText(path), kind, expected, actual, conffile });
-  }
-  return { root, ok: differences.every((each) => each.conffile), packages: names.length, differences };
+  const { verifyAll } = await import('../../installer/verify.js');
+  const { differences: found, extras } = await verifyAll(
+    root,
+    words.length === 0 ? undefined : names,
+    context.report,
+  );
+  const differences = found.map(
+    ({ package: name, path, diverted, kind, expected, actual, conffile }): Difference => ({
+      package: name,
+      path: pathToText(path),
+      diverted: diverted === undefined ? null : pathToText(diverted),
+      kind,
+      expected,
+      actual,
+      conffile,
+    }),
+  );
+  return {
+    root,
+    ok: differences.every((each) => each.conffile),
+    packages: names.length,
+    differences,
+    extra: extras.paths.map(({ path, kind }) => ({ path: pathToText(path), kind })),
+    moreExtra: extras.more,
+  };
 }
 
 // What a mark changed, in the words of the command line.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { filesOf, ownerOf, verifyRoot, type Difference } from '../../installer/index.js';
+import { filesOf, ownerOf, verifyAll, verifyRoot, type Difference } from '../../installer/index.js';
 import { parseManifest } from '../../model/manifest.js';
 import { scanManifest } from '../../installer/claims.js';
 import * as h from './helpers.js';
@@ -76,6 +76,84 @@ test('each kind of difference is named', async (t) => {
     'opt/type type',
   ]);
   await assert.rejects(differences(dir, ['zz']), h.coded('NOT_INSTALLED'));
+});
+
+test('many packages, in threads: the same differences, in the same order', async (t) => {
+  const dir = h.tempDir(t);
+  const names = Array.from({ length: 30 }, (_, i) => `p${String(i).padStart(2, '0')}`);
+  const files = (name: string): h.PackageSpec => ({
+    name,
+    files: { [`opt/${name}/a`]: name, [`opt/${name}/b`]: 'b' },
+  });
+  await h.run(dir, names.map((name) => h.install(files(name)))); // prettier-ignore
+  assert.deepEqual(await differences(dir), []);
+  for (const name of names) h.write(dir, `opt/${name}/a`, 'XXX');
+  fs.rmSync(join(dir, 'opt/p07/b'));
+  const found = (await differences(dir)).map(({ path, kind }) => `${path} ${kind}`);
+  const wanted = names.flatMap((name) => [`opt/${name}/a content`, ...(name === 'p07' ? ['opt/p07/b missing'] : [])]); // prettier-ignore
+  assert.deepEqual(found, wanted);
+  // a thread that fails fails all, with its reason
+  const manifest = join(dir, 'var/lib/gtpkg/manifests/p29');
+  fs.writeFileSync(manifest, 'nonsense');
+  await assert.rejects(differences(dir), h.coded('STATUS_CORRUPT', /p29/));
+});
+
+test('what no package has is named, in directories of packages; what scripts are known to make is not', async (t) => {
+  const dir = h.tempDir(t);
+  await h.run(dir, [
+    h.install({ name: 'aa', files: { 'usr/bin/aa': 'a', 'usr/share/aa/x': 'x', 'etc/aa.d/c': 'c' } }),
+    h.install({ name: 'bb', files: { 'usr/bin/bb': 'b', 'usr/lib/libb.so.1.2': 'b' } }),
+  ]);
+  h.write(dir, 'usr/share/aa/stranger', '');
+  h.write(dir, 'usr/share/aa/dir/inside', '');
+  h.write(dir, 'usr/bin/cc', '');
+  h.write(dir, 'etc/aa.d/local', '');
+  h.write(dir, 'usr/share/other/x', '');
+  h.write(dir, 'usr/share/aa/__pycache__/x.pyc', '');
+  fs.symlinkSync('/etc/alternatives/vi', join(dir, 'usr/bin/vi'));
+  fs.symlinkSync('libb.so.1.2', join(dir, 'usr/lib/libb.so.1'));
+  fs.symlinkSync('/tmp/evil', join(dir, 'usr/lib/libe.so.1'));
+  const all = await verifyAll(dir);
+  assert.deepEqual(all.differences, []);
+  const shown = all.extras.paths.map(({ path, kind }) => `${path} ${kind}`);
+  assert.deepEqual(shown, [
+    'usr/bin/cc file',
+    'usr/lib/libe.so.1 link',
+    'usr/share/other directory',
+    'usr/share/aa/dir directory',
+    'usr/share/aa/stranger file',
+  ]);
+  // of one package: only where it is alone
+  const one = (await verifyAll(dir, ['aa'])).extras.paths.map(({ path }) => path as string);
+  assert.deepEqual(one, ['usr/share/other', 'usr/share/aa/dir', 'usr/share/aa/stranger']);
+  for (let i = 0; i < 1100; i++) fs.writeFileSync(join(dir, 'usr/share/aa', `n${i}`), '');
+  const many = await verifyAll(dir);
+  assert.deepEqual([many.extras.paths.length, many.extras.more], [1000, true]);
+});
+
+test('diverted paths are looked for where they are; overrides of dpkg-statoverride count, as files are laid out too', async (t) => {
+  const dir = h.tempDir(t);
+  const spec = (version: string): h.PackageSpec => ({
+    name: 'aa',
+    version,
+    files: { 'usr/bin/aa': version, 'usr/bin/tool': { content: 'x', mode: 0o755 } },
+  });
+  await h.run(dir, [h.install(spec('1'))]);
+  h.write(
+    dir,
+    'var/lib/dpkg/diversions',
+    '/usr/bin/aa\n/usr/bin/aa.real\nother\n/usr/bin/tool\n/usr/bin/tool.x\naa\n',
+  );
+  h.write(dir, 'var/lib/dpkg/statoverride', 'root #7 2750 /usr/bin/tool\nno such line\n');
+  const one = (await differences(dir)).map(
+    ({ path, kind, diverted }) => `${path} ${kind} ${diverted ?? '-'}`,
+  );
+  assert.deepEqual(one, ['usr/bin/aa missing usr/bin/aa.real', 'usr/bin/tool mode -', ...(isRoot ? ['usr/bin/tool owner -'] : [])]); // prettier-ignore
+  fs.renameSync(join(dir, 'usr/bin/aa'), join(dir, 'usr/bin/aa.real'));
+  await h.run(dir, [h.install(spec('2'))]);
+  const { mode, gid } = fs.statSync(join(dir, 'usr/bin/tool'));
+  assert.equal(mode & 0o7777, isRoot ? 0o2750 : 0o750);
+  if (isRoot) assert.equal(gid, 7);
 });
 
 test('a link put in the place of a directory cannot make another file pass for the right one', async (t) => {

@@ -1,5 +1,5 @@
 /** Errors on their way between threads: structured cloning loses what they are. */
-import { GtpkgError, systemCode, type ErrorCode } from '../../model/index.js';
+import { GtpkgError, systemCode, type ErrorCode } from './errors.js';
 
 /** An error as plain data. */
 export interface PlainError {
