@@ -2,6 +2,7 @@
  * A contradiction as facts about packages: what was proven, grouped so that a person can follow it.
  */
 import { compareBytes } from '../model/bytes.js';
+import { nameFor, placeOf } from './architectures.js';
 import { formatClause, formatRelation, type Clause, type Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { label, type Exclusion, type KeepReason, type Rules } from './rules.js';
@@ -46,6 +47,16 @@ export type Reason =
       readonly other: string;
       readonly otherVersions: readonly string[];
     }
+  | {
+      /** one package for two architectures */
+      readonly kind: 'instances';
+      readonly name: string;
+      readonly versions: readonly string[];
+      readonly other: string;
+      readonly otherVersions: readonly string[];
+      /** both could be there in one version */
+      readonly same: boolean;
+    }
   | { readonly kind: 'single'; readonly name: string; readonly versions: readonly string[] };
 
 /** Groups the facts of one proof: same package, same statement, whatever the version. */
@@ -69,6 +80,8 @@ function keyOf(origin: Origin): string {
       return `depends ${origin.candidate.name} ${origin.field} ${formatClause(origin.clause)}`;
     case 'excludes':
       return `excludes ${origin.candidate.name} ${origin.field} ${formatRelation(origin.relation)} ${origin.other.name}`;
+    case 'instances':
+      return `instances ${[origin.candidate.name, origin.other.name].sort(compareBytes).join(' ')}`;
     case 'single':
     case 'stays':
       return `${origin.kind} ${origin.name}`;
@@ -92,7 +105,7 @@ function reasonOf(origin: Origin, rules: Rules): Reason {
     }
     case 'depends': {
       const { candidate, field, clause } = origin;
-      const all = clause.flatMap((relation) => rules.pool.matching(relation));
+      const all = clause.flatMap((relation) => rules.pool.matching(relation, candidate));
       const on = all
         .filter((option) => rules.exclusion(option) === undefined && !rules.closed(candidate, option))
         .map(({ name }) => name);
@@ -120,6 +133,17 @@ function reasonOf(origin: Origin, rules: Rules): Reason {
         otherVersions: [other.version],
       };
     }
+    case 'instances': {
+      const [a, b] = [origin.candidate, origin.other].sort((x, y) => compareBytes(x.name, y.name));
+      return {
+        kind: 'instances',
+        name: a?.name ?? '',
+        versions: [a?.version ?? ''],
+        other: b?.name ?? '',
+        otherVersions: [b?.version ?? ''],
+        same: a?.multiArch === 'same' && b?.multiArch === 'same',
+      };
+    }
     case 'single':
       return { kind: 'single', name: origin.name, versions: origin.pair.map(({ version }) => version) };
     case 'stays':
@@ -142,7 +166,10 @@ const union = (a: readonly string[], b: readonly string[]): string[] =>
 function merge(a: Reason, b: Reason): Reason {
   if (a.kind === 'depends' && b.kind === 'depends') return { ...a, versions: union(a.versions, b.versions) };
   if (a.kind === 'single' && b.kind === 'single') return { ...a, versions: union(a.versions, b.versions) };
-  if (a.kind === 'excludes' && b.kind === 'excludes') {
+  if (
+    (a.kind === 'excludes' && b.kind === 'excludes') ||
+    (a.kind === 'instances' && b.kind === 'instances')
+  ) {
     return {
       ...a,
       versions: union(a.versions, b.versions),
@@ -156,9 +183,11 @@ function merge(a: Reason, b: Reason): Reason {
 export function whyNothing(reason: Reason & { readonly kind: 'depends' }, rules: Rules): string {
   const { clause, blocked } = reason;
   const parts = new Set<string>();
+  const [owner] = rules.pool.named(reason.name);
   for (const relation of clause) {
-    const names = new Set(rules.pool.matching(relation).map(({ name }) => name));
-    if (names.size === 0) parts.add(whyAbsent(relation, rules));
+    const matching = owner === undefined ? [] : rules.pool.matching(relation, owner);
+    const names = new Set(matching.map(({ name }) => name));
+    if (names.size === 0) parts.add(whyAbsent(relation, rules, owner));
     for (const one of blocked) if (names.has(one.name)) parts.add(whyBlocked(one, rules));
   }
   if (parts.size > 3)
@@ -189,25 +218,37 @@ export function whyBlocked({ name, version, why, source }: Blocked, rules: Rules
   }
 }
 
-function whyAbsent(relation: Relation, rules: Rules): string {
-  const { name } = relation;
-  const qualifier = relation.archQualifier;
-  const versions = rules.pool.named(name).map((candidate) => candidate.version);
-  const providers = rules.pool.providers(name);
-  if (qualifier !== undefined && rules.pool.matching(withoutQualifier(relation)).length > 0) {
-    return qualifier === 'any'
-      ? `${name} is not marked Multi-Arch: allowed`
-      : `nothing for ${qualifier} is looked at`;
+function whyAbsent(relation: Relation, rules: Rules, owner: Candidate | undefined): string {
+  const { name, archQualifier: qualifier } = relation;
+  const { pool } = rules;
+  const native = pool.architecture;
+  const plain = pool.meant(withoutQualifier(relation));
+  if (qualifier === 'any' && plain.length > 0) return `${name} is not marked Multi-Arch: allowed`;
+  const place =
+    qualifier === undefined || qualifier === 'any'
+      ? owner === undefined
+        ? native
+        : placeOf(owner, native)
+      : qualifier === 'native'
+        ? native
+        : qualifier;
+  const here = nameFor(name, place, native);
+  if (place !== native && !pool.foreign.includes(place)) return `nothing for ${place} is looked at`;
+  const versions = pool.named(here).map((candidate) => candidate.version);
+  if (versions.length > 0) return `only ${here} ${list(versions)} is there`;
+  const [elsewhere] = plain;
+  if (elsewhere !== undefined) {
+    const foreign = qualifier === undefined ? ', not marked Multi-Arch: foreign' : '';
+    return `there is only ${name} for ${placeOf(elsewhere, native)}${foreign}`;
   }
-  if (versions.length > 0) return `only ${name} ${list(versions)} is there`;
-  const [provider] = providers;
+  const [provider] = pool.providers(name);
   if (provider !== undefined) {
     const given = provider.relations.provides.find((one) => one.name === name)?.version;
     return given === undefined
       ? `${provider.name} provides ${name} without a version`
       : `${provider.name} provides only ${name} ${given}`;
   }
-  return `no source has ${name}`;
+  return `no source has ${here}`;
 }
 
 function withoutQualifier({ name, operator, version }: Relation): Relation {

@@ -1,9 +1,11 @@
 /**
- * Whether one release satisfies one relation: Policy §7.1 and §7.5, deb-control(5).
+ * Whether one release satisfies one relation: Policy §7.1 and §7.5, deb-control(5), and for architectures Debian's multiarch
+ * specification.
  */
 import type { Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { versionSatisfies } from '../model/version.js';
+import { packageOf, placeOf } from './architectures.js';
 
 /** Whether a version, of a release or of what it provides, lies within the bound of a relation. */
 export function versionFits(version: string | undefined, relation: Relation): boolean {
@@ -14,36 +16,70 @@ export function versionFits(version: string | undefined, relation: Relation): bo
 
 /** Whether a release is, or provides, what a relation names, whatever the architecture. */
 export function fits(candidate: Candidate, relation: Relation): boolean {
-  if (candidate.name === relation.name && versionFits(candidate.version, relation)) return true;
+  if (isNamed(candidate, relation.name) && versionFits(candidate.version, relation)) return true;
   return candidate.relations.provides.some(
     (given) => given.name === relation.name && versionFits(given.version, relation),
   );
 }
 
-/** An architecture after the colon that is neither a wildcard nor ours: nothing we look at has it. */
-export function foreign(relation: Relation, architecture: string): boolean {
+const isNamed = ({ name }: Candidate, wanted: string): boolean =>
+  name === wanted || packageOf(name) === wanted;
+
+/** Whether the words after the colon leave this release in: one architecture, or any. */
+export function inPlace(candidate: Candidate, relation: Relation, native: string): boolean {
   const qualifier = relation.archQualifier;
   return (
-    qualifier !== undefined && qualifier !== 'any' && qualifier !== 'native' && qualifier !== architecture
+    qualifier === undefined ||
+    qualifier === 'any' ||
+    placeOf(candidate, native) === (qualifier === 'native' ? native : qualifier)
   );
 }
 
-/** Whether `candidate` satisfies a dependency; `:any` needs a release that is `Multi-Arch: allowed`. */
-export function satisfies(candidate: Candidate, relation: Relation, architecture: string): boolean {
-  if (foreign(relation, architecture)) return false;
-  if (relation.archQualifier === 'any' && candidate.multiArch !== 'allowed') return false;
-  return fits(candidate, relation);
+/**
+ * Whether the architecture of a release lets it serve `owner`, who depends on it: the same one, or Multi-Arch: foreign; with `:any`
+ * every one, where the release is Multi-Arch: allowed; with an architecture that one.
+ */
+export function serves(
+  candidate: Candidate,
+  relation: Relation,
+  asked: { readonly owner: Candidate; readonly native: string },
+): boolean {
+  const { owner, native } = asked;
+  if (relation.archQualifier === 'any') return candidate.multiArch === 'allowed';
+  if (relation.archQualifier !== undefined) return inPlace(candidate, relation, native);
+  return candidate.multiArch === 'foreign' || placeOf(candidate, native) === placeOf(owner, native);
+}
+
+/** Whether `candidate` satisfies a dependency of `owner`. */
+export function satisfies(
+  candidate: Candidate,
+  relation: Relation,
+  asked: { readonly owner: Candidate; readonly native: string },
+): boolean {
+  return serves(candidate, relation, asked) && fits(candidate, relation);
 }
 
 /**
- * Whether a Conflicts or Breaks of the package `owner` means `candidate`. A package never excludes its own name:
- * it may provide what it conflicts with, and its other versions go by the rule of one version at a time.
+ * Whether a Conflicts or Breaks of `owner` means `candidate`, of whatever architecture unless one stands there. A package never excludes
+ * its own name: it may provide what it conflicts with, and its other versions go by the rule of one version at a time.
  */
 export function excludes(
-  owner: string,
+  owner: Candidate,
   relation: Relation,
-  options: { readonly candidate: Candidate; readonly architecture: string },
+  other: { readonly candidate: Candidate; readonly native: string },
 ): boolean {
-  if (options.candidate.name === owner || foreign(relation, options.architecture)) return false;
-  return fits(options.candidate, relation);
+  const { candidate, native } = other;
+  return (
+    packageOf(candidate.name) !== packageOf(owner.name) &&
+    inPlace(candidate, relation, native) &&
+    fits(candidate, relation)
+  );
+}
+
+/**
+ * Whether two packages of one name, for different architectures, may be there together: only Multi-Arch: same in the same version,
+ * because they share files.
+ */
+export function coexist(a: Candidate, b: Candidate): boolean {
+  return a.multiArch === 'same' && b.multiArch === 'same' && a.version === b.version;
 }

@@ -45,7 +45,7 @@ export function reach(state: State, roots: Iterable<string>): ReadonlyMap<string
       for (const candidate of level) {
         for (const clause of candidate.relations[key]) {
           for (const relation of clause) {
-            for (const to of state.satisfiers(relation)) {
+            for (const to of state.satisfiers(relation, candidate)) {
               if (reached.has(to.name)) continue;
               const { name: from, version: fromVersion } = candidate;
               reached.set(to.name, { from, fromVersion, field, clause, to: to.name });

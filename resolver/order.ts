@@ -9,6 +9,7 @@
 import { compareBytes } from '../model/bytes.js';
 import type { Clause, Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
+import { ByArchitecture } from './architectures.js';
 import type { Step } from './plan.js';
 import type { State } from './state.js';
 
@@ -23,26 +24,29 @@ function exclusions({ relations: { conflicts, breaks } }: Candidate): readonly R
 }
 
 /** Steps sorted for execution; `steps` may come in any order. */
-export function orderSteps(steps: readonly Step[], before: State, after: State): Step[] {
+export function orderSteps(
+  steps: readonly Step[],
+  { before, after, architecture }: { readonly before: State; readonly after: State; readonly architecture: string },
+): Step[] {
   const nodes: Node[] = [...steps]
     .sort((a, b) => compareBytes(a.name, b.name))
     .map((step) => ({ step, firm: new Set(), wished: new Set() }));
   const byName = new Map(nodes.map((node, index) => [node.step.name, index]));
-  const supplied = new Map<Clause, number>();
+  const supplied = new ByArchitecture<Clause, number>(architecture);
   nodes.forEach((node, index) => {
     const { from, to } = node.step;
     if (to !== undefined) {
-      for (const clause of to.relations.preDepends) node.firm.add(supplier(clause));
-      for (const clause of to.relations.depends) node.wished.add(supplier(clause));
+      for (const clause of to.relations.preDepends) node.firm.add(supplier(clause, to));
+      for (const clause of to.relations.depends) node.wished.add(supplier(clause, to));
       for (const relation of exclusions(to))
-        for (const n of places(before.against(to.name, relation))) node.firm.add(n);
+        for (const n of places(before.against(to, relation))) node.firm.add(n);
     }
     if (from === undefined) return;
     for (const relation of exclusions(from)) {
-      for (const n of places(after.against(from.name, relation))) nodes[n]?.firm.add(index);
+      for (const n of places(after.against(from, relation))) nodes[n]?.firm.add(index);
     }
     for (const clause of [...from.relations.preDepends, ...from.relations.depends]) {
-      for (const n of places(clause.flatMap((relation) => before.satisfiers(relation)))) {
+      for (const n of places(clause.flatMap((relation) => before.satisfiers(relation, from)))) {
         if (nodes[n]?.step.kind === 'remove') nodes[n].wished.add(index);
       }
     }
@@ -68,12 +72,13 @@ export function orderSteps(steps: readonly Step[], before: State, after: State):
   }
 
   // What this plan brings for a clause; -1 where something that stays as it is satisfies it, or nothing does.
-  function supplier(clause: Clause): number {
-    const known = supplied.get(clause);
+  function supplier(clause: Clause, owner: Candidate): number {
+    const asked = supplied.for(owner);
+    const known = asked.get(clause);
     if (known !== undefined) return known;
     let first = -1;
     search: for (const relation of clause) {
-      for (const { name } of after.satisfiers(relation)) {
+      for (const { name } of after.satisfiers(relation, owner)) {
         const at = byName.get(name);
         if (at === undefined) {
           first = -1;
@@ -82,7 +87,7 @@ export function orderSteps(steps: readonly Step[], before: State, after: State):
         if (first < 0) first = at;
       }
     }
-    supplied.set(clause, first);
+    asked.set(clause, first);
     return first;
   }
 }

@@ -22,6 +22,8 @@ export type Origin =
       readonly relation: Relation;
       readonly other: Candidate;
     }
+  /** one package for two architectures, not to be there together */
+  | { readonly kind: 'instances'; readonly candidate: Candidate; readonly other: Candidate }
   | { readonly kind: 'single'; readonly name: string; readonly pair: readonly [Candidate, Candidate] }
   | { readonly kind: 'stays'; readonly name: string };
 

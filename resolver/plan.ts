@@ -125,7 +125,7 @@ export function makePlan(outcome: Outcome): Plan {
     .sort(compareBytes)
     .map((name) => Object.freeze({ name, manual: true }));
   return Object.freeze({
-    steps: Object.freeze(orderSteps(steps, before, after)),
+    steps: Object.freeze(orderSteps(steps, { before, after, architecture: problem.architecture })),
     marks: Object.freeze(marks),
     heldBack: Object.freeze([...outcome.heldBack]),
     autoremovable: Object.freeze(

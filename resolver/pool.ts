@@ -8,7 +8,8 @@ import { compareBytes } from '../model/bytes.js';
 import { formatClause, formatRelation, type Clause, type Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { compareVersions } from '../model/version.js';
-import { fits, foreign, versionFits } from './match.js';
+import { nameFor, packageOf } from './architectures.js';
+import { fits, inPlace, serves, versionFits } from './match.js';
 import { DEFAULT_PRIORITY } from './pins.js';
 import type { Installed, Problem } from './problem.js';
 
@@ -36,6 +37,8 @@ interface Providers {
 /** Releases by name and by relation. */
 export class Pool {
   readonly architecture: string;
+  /** besides; in this order, the native one before */
+  readonly foreign: readonly string[];
   readonly #problem: Problem;
   readonly #installed = new Map<string, Installed>();
   readonly #extra = new Map<string, Candidate[]>();
@@ -47,6 +50,7 @@ export class Pool {
   constructor(problem: Problem) {
     this.#problem = problem;
     this.architecture = problem.architecture;
+    this.foreign = [...(problem.foreign ?? [])].sort(compareBytes);
     for (const installed of problem.installed) {
       this.#installed.set(installed.candidate.name, installed);
       this.#addExtra(installed.candidate);
@@ -79,7 +83,7 @@ export class Pool {
     return [...this.#installed.values()].sort((a, b) => compareBytes(a.candidate.name, b.candidate.name));
   }
 
-  /** All releases of a name for this architecture, best first. */
+  /** All releases of a name (of its architecture, see architectures.ts), best first. */
   named(name: string): readonly Candidate[] {
     const known = this.#named.get(name);
     if (known !== undefined) return known;
@@ -103,7 +107,8 @@ export class Pool {
   }
 
   #native(candidate: Candidate): boolean {
-    return candidate.architecture === 'all' || candidate.architecture === this.architecture;
+    const { architecture } = candidate;
+    return architecture === 'all' || architecture === this.architecture || this.foreign.includes(architecture);
   }
 
   #rank(
@@ -142,7 +147,23 @@ export class Pool {
       .filter((other) => other.name === candidate.name && sameRelease(other, candidate));
   }
 
-  /** Releases of other names that provide `name`, by name, then best first. */
+  /** The names under which this package is known for other architectures. */
+  instances(name: string): readonly string[] {
+    if (this.foreign.length === 0) return NO_NAMES;
+    const own = packageOf(name);
+    return [this.architecture, ...this.foreign]
+      .map((architecture) => nameFor(own, architecture, this.architecture))
+      .filter((other) => other !== name);
+  }
+
+  /** All releases of a package, whatever the architecture, the native ones first. */
+  #everywhere(name: string): readonly Candidate[] {
+    const native = this.named(name);
+    if (this.foreign.length === 0) return native;
+    return [native, ...this.instances(name).map((other) => this.named(other))].flat();
+  }
+
+  /** Releases of other names that provide `name`, native ones first, by name, then best first. */
   providers(name: string): readonly Candidate[] {
     return this.#provided(name).others;
   }
@@ -153,13 +174,13 @@ export class Pool {
     const names = new Set<string>();
     for (const candidate of this.#problem.universe.providers(name)) names.add(candidate.name);
     for (const candidate of this.#extra.get(name) ?? [])
-      if (candidate.name !== name || givesItself(candidate)) names.add(candidate.name);
-    const own = names.delete(name);
+      if (packageOf(candidate.name) !== name || givesItself(candidate)) names.add(candidate.name);
+    const own = [name, ...this.instances(name)].filter((one) => names.delete(one)).length > 0;
     const others =
       names.size === 0
         ? NOBODY
         : [...names]
-            .sort(compareBytes)
+            .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')) || compareBytes(a, b))
             .flatMap((other) => this.named(other))
             .filter((candidate) => candidate.relations.provides.some((given) => given.name === name));
     const found = { others, own };
@@ -167,24 +188,29 @@ export class Pool {
     return found;
   }
 
-  /** Releases that satisfy a dependency: real ones before those that provide it; `:any` needs `Multi-Arch: allowed`. */
-  matching(relation: Relation): readonly Candidate[] {
+  /** Releases that satisfy a dependency of `owner`: real ones before those that provide it, native ones first. */
+  matching(relation: Relation, owner: Candidate): readonly Candidate[] {
     const list = this.meant(relation);
-    return relation.archQualifier === 'any' ? list.filter(({ multiArch }) => multiArch === 'allowed') : list;
+    if (this.foreign.length === 0 && relation.archQualifier === undefined) return list;
+    return list.filter((candidate) => serves(candidate, relation, { owner, native: this.architecture }));
   }
 
   /** Releases that are, or provide, what a relation names: those that a Conflicts means, but for the package itself. */
   meant(relation: Relation): readonly Candidate[] {
     const known = this.#meant.get(relation);
     if (known !== undefined) return known;
-    const list = foreign(relation, this.architecture) ? NOBODY : this.#find(relation);
+    const all = this.#find(relation);
+    const list =
+      relation.archQualifier === undefined
+        ? all
+        : all.filter((candidate) => inPlace(candidate, relation, this.architecture));
     this.#meant.set(relation, list);
     return list;
   }
 
   // What a release provides is only looked at where somebody provides that name: most releases need not even be read.
   #find(relation: Relation): readonly Candidate[] {
-    const named = this.named(relation.name);
+    const named = this.#everywhere(relation.name);
     const { others, own } = this.#provided(relation.name);
     if (relation.operator === undefined && others.length === 0) return named;
     const list = named.filter((one) => (own ? fits(one, relation) : versionFits(one.version, relation)));
@@ -194,7 +220,9 @@ export class Pool {
 }
 
 const NOBODY: readonly Candidate[] = Object.freeze([]);
+const NO_NAMES: readonly string[] = Object.freeze([]);
 
 function givesItself({ name, relations }: Candidate): boolean {
-  return relations.provides.some((given) => given.name === name);
+  const own = packageOf(name);
+  return relations.provides.some((given) => given.name === own);
 }

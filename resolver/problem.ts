@@ -86,8 +86,13 @@ export interface Problem {
   readonly universe: Universe;
   readonly installed: readonly Installed[];
   readonly request: Request;
-  /** Debian name of the native architecture; releases of any other but `all` are not looked at */
+  /** Debian name of the native architecture */
   readonly architecture: string;
+  /**
+   * Architectures that the root takes besides, as `dpkg --add-architecture` has it (default none); releases for any other
+   * but `all` are not looked at. Their packages are named `NAME:ARCH` in requests and plans.
+   */
+  readonly foreign?: readonly string[];
   /** absent: every release 500, what is only installed 100, as apt has it */
   readonly policy?: Policy;
 }

@@ -3,6 +3,7 @@
  */
 import { formatClause, formatRelation, type Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
+import { packageOf } from './architectures.js';
 import { reach, type NeedLink } from './needed.js';
 import type { Request } from './problem.js';
 import type { State } from './state.js';
@@ -80,7 +81,7 @@ export function changeReasons(change: Change): (name: string) => string {
     }
     for (const [verb, relations] of exclusions(from)) {
       for (const relation of relations) {
-        const [other] = after.against(from.name, relation);
+        const [other] = after.against(from, relation);
         if (other !== undefined) return `it ${verb} ${other.name} ${other.version}`;
       }
     }
@@ -90,7 +91,7 @@ export function changeReasons(change: Change): (name: string) => string {
   function excluding(owner: Candidate, from: Candidate): string | undefined {
     for (const [verb, relations] of exclusions(owner)) {
       for (const relation of relations) {
-        if (before.against(owner.name, relation).includes(from)) return `${verb} ${formatRelation(relation)}`;
+        if (before.against(owner, relation).includes(from)) return `${verb} ${formatRelation(relation)}`;
       }
     }
     return undefined;
@@ -99,7 +100,7 @@ export function changeReasons(change: Change): (name: string) => string {
   // A dependency of `from` that was met and will not be.
   function starved(from: Candidate): string | undefined {
     for (const clause of [...from.relations.preDepends, ...from.relations.depends]) {
-      if (before.satisfied(clause) && !after.satisfied(clause))
+      if (before.satisfied(clause, from) && !after.satisfied(clause, from))
         return `it depends on ${formatClause(clause)}`;
     }
     return undefined;
@@ -109,8 +110,8 @@ export function changeReasons(change: Change): (name: string) => string {
   function needed(from: Candidate): string | undefined {
     for (const other of after.all()) {
       for (const clause of [...other.relations.preDepends, ...other.relations.depends]) {
-        if (!clause.some((relation) => relation.name === from.name)) continue;
-        if (!before.satisfied(clause))
+        if (!clause.some((relation) => relation.name === packageOf(from.name))) continue;
+        if (!before.satisfied(clause, other))
           return `${other.name} ${other.version} depends on ${formatClause(clause)}`;
       }
     }

@@ -4,6 +4,7 @@
  * Complete: if any set of packages meets the request, a plan is found. Pure: reads the universe, writes nothing.
  */
 import type { Candidate } from '../model/universe.js';
+import { qualify } from './architectures.js';
 import { minimise } from './core.js';
 import { explain, explainRelease, type Explanation } from './explain.js';
 import { readFacts, type Reason } from './facts.js';
@@ -32,7 +33,8 @@ type Found =
  * @throws GtpkgError PACKAGE_NOT_FOUND, VERSION_NOT_FOUND, NOT_INSTALLED for names that mean nothing;
  * BAD_VERSION for a malformed wish; LIMIT_EXCEEDED where the search is hopeless
  */
-export function resolve(problem: Problem): Resolution {
+export function resolve(question: Problem): Resolution {
+  const problem = qualify(question);
   if (problem.request.kind === 'autoremove') return autoremove(problem);
   const found = find(problem);
   if ('facts' in found) return { kind: 'conflict', explanation: explain(found.facts, found.rules, attempt) };

@@ -215,7 +215,9 @@ export function label(target: Target): string {
 
 // A name that only others provide stands for its provider where there is one.
 function realName(pool: Pool, target: Target): string {
-  if (pool.named(target.name).length > 0) return target.name;
+  const [here] = [target.name, ...pool.instances(target.name)].filter((name) => pool.named(name).length > 0);
+  // as apt has it: where only another architecture has the name, that is meant
+  if (here !== undefined && (here === target.name || !target.name.includes(':'))) return here;
   const providers = [...new Set(pool.providers(target.name).map((candidate) => candidate.name))];
   const present = providers.filter((name) => pool.installed(name) !== undefined);
   const [only, ...others] = present.length > 0 ? present : providers;

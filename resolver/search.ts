@@ -17,6 +17,8 @@ import { compareBytes } from '../model/bytes.js';
 import { formatClause, type Clause, type Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { MAX_SOLVER_CONFLICTS } from '../model/limits.js';
+import { ByArchitecture, packageOf } from './architectures.js';
+import { coexist } from './match.js';
 import type { Origin, Fact } from './origin.js';
 import type { Rules } from './rules.js';
 import { Sat, type Theory } from './sat.js';
@@ -42,7 +44,7 @@ export class Search implements Theory {
   readonly #wanted = new Map<number, (readonly number[])[]>();
   // By identity, as Pool does: thousands of packages say the same.
   readonly #byName = new Map<string, readonly number[]>();
-  readonly #byClause = new Map<Clause, readonly number[]>();
+  readonly #byClause: ByArchitecture<Clause, readonly number[]>;
   readonly #byRelation = new Map<Relation, readonly number[]>();
   /** variables that stand for "some release of this name stays" */
   readonly #stays = new Map<number, string>();
@@ -54,6 +56,7 @@ export class Search implements Theory {
   constructor(rules: Rules) {
     this.#rules = rules;
     this.#sat = new Sat<Origin>(this, MAX_SOLVER_CONFLICTS);
+    this.#byClause = new ByArchitecture(rules.problem.architecture);
     this.#before = new State(
       rules.pool.allInstalled().map((installed) => installed.candidate),
       rules.problem.architecture,
@@ -154,6 +157,13 @@ export class Search implements Theory {
       if (sibling === variable || other === undefined) continue;
       this.#sat.add([-variable, -sibling], { kind: 'single', name, pair: [candidate, other] });
     }
+    for (const instance of this.#rules.pool.instances(name)) {
+      for (const out of this.#usable(instance)) {
+        const other = this.#candidates[out];
+        if (other === undefined || coexist(candidate, other)) continue;
+        this.#sat.add([-variable, -out], { kind: 'instances', candidate, other });
+      }
+    }
     if (this.#rules.dependencies) {
       this.#addNeeds(variable, 'Pre-Depends', relations.preDepends);
       this.#addNeeds(variable, 'Depends', relations.depends);
@@ -174,7 +184,7 @@ export class Search implements Theory {
     for (const clause of clauses) {
       const options = this.#optionsFor(candidate, clause);
       if (options.includes(variable)) continue;
-      if (tolerated && !this.#before.satisfied(clause)) continue;
+      if (tolerated && !this.#before.satisfied(clause, candidate)) continue;
       this.#sat.imply(variable, options, { kind: 'depends', candidate, field, clause });
       if (options.length < 2) continue;
       const needs = this.#needs.get(variable);
@@ -191,7 +201,7 @@ export class Search implements Theory {
       for (const out of this.#meant(relation)) {
         const other = this.#candidates[out];
         // A package never excludes its own name: Policy §7.4, and its other versions go by the rule of one at a time.
-        if (other === undefined || other.name === candidate.name) continue;
+        if (other === undefined || packageOf(other.name) === packageOf(candidate.name)) continue;
         if (tolerated && this.#tolerated(other)) continue;
         this.#sat.add([-variable, -out], { kind: 'excludes', candidate, field, relation, other });
       }
@@ -209,7 +219,7 @@ export class Search implements Theory {
   }
 
   #optionsFor(owner: Candidate, clause: Clause): readonly number[] {
-    const all = this.#options(clause);
+    const all = this.#options(clause, owner);
     if (!this.#rules.guarded) return all;
     return all.filter((variable) => {
       const candidate = this.#candidates[variable];
@@ -217,18 +227,19 @@ export class Search implements Theory {
     });
   }
 
-  #options(clause: Clause): readonly number[] {
-    const known = this.#byClause.get(clause);
+  #options(clause: Clause, owner: Candidate): readonly number[] {
+    const asked = this.#byClause.for(owner);
+    const known = asked.get(clause);
     if (known !== undefined) return known;
     const found: number[] = [];
     for (const relation of clause) {
-      for (const candidate of this.#rules.pool.matching(relation)) {
+      for (const candidate of this.#rules.pool.matching(relation, owner)) {
         if (this.#rules.exclusion(candidate) !== undefined) continue;
         const variable = this.#variable(candidate);
         if (clause.length === 1 || !found.includes(variable)) found.push(variable);
       }
     }
-    this.#byClause.set(clause, found);
+    asked.set(clause, found);
     return found;
   }
 

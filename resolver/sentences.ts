@@ -2,6 +2,7 @@
  * Facts as sentences: what was asked, how that leads on, where it ends, in at most five with the way out.
  */
 import { formatRelation, type Clause } from '../model/relation.js';
+import { packageOf } from './architectures.js';
 import { list, whyBlocked, whyNothing, type Reason } from './facts.js';
 import type { Rules } from './rules.js';
 
@@ -112,9 +113,15 @@ function chainStatement(chain: readonly Depends[], rules: Rules): string {
 export function clashStatements(reasons: readonly Reason[]): string[] {
   return reasons.flatMap((reason) => {
     if (reason.kind === 'single') return [`only one version of ${reason.name} can be there at a time`];
+    if (reason.kind === 'instances')
+      return [
+        reason.same
+          ? `${reason.name} ${list(reason.versions)} and ${reason.other} ${list(reason.otherVersions)} can be there together only in one version`
+          : `${reason.name} and ${reason.other} cannot be there together, since they are not marked Multi-Arch: same`,
+      ];
     if (reason.kind !== 'excludes') return [];
     const through =
-      reason.about === reason.other ? '' : `, which ${reason.other} ${list(reason.otherVersions)} provides`;
+      reason.about === packageOf(reason.other) ? '' : `, which ${reason.other} ${list(reason.otherVersions)} provides`;
     return [`${reason.name} ${list(reason.versions)} ${VERB[reason.field]} ${reason.relation}${through}`];
   });
 }
@@ -134,5 +141,5 @@ function clauseText(clause: Clause): string {
 }
 
 function isPlain(clause: Clause, name: string): boolean {
-  return clause.length === 1 && clause[0]?.name === name;
+  return clause.length === 1 && clause[0]?.name === packageOf(name);
 }

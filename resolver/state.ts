@@ -4,6 +4,7 @@
 import { compareBytes } from '../model/bytes.js';
 import type { Clause, Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
+import { ByArchitecture, packageOf } from './architectures.js';
 import { excludes, satisfies } from './match.js';
 
 /** One dependency that a set of packages does not meet. */
@@ -23,13 +24,15 @@ export class State {
   /** under each name: the package itself and what provides the name */
   readonly #known = new Map<string, Candidate[]>();
   /** by identity of the relation, as Pool does */
-  readonly #satisfiers = new Map<Relation, readonly Candidate[]>();
+  readonly #satisfiers: ByArchitecture<Relation, readonly Candidate[]>;
 
+  /** @param architecture - the native one */
   constructor(candidates: Iterable<Candidate>, architecture: string) {
     this.#architecture = architecture;
+    this.#satisfiers = new ByArchitecture(architecture);
     for (const candidate of [...candidates].sort((a, b) => compareBytes(a.name, b.name))) {
       this.#byName.set(candidate.name, candidate);
-      this.#know(candidate.name, candidate);
+      this.#know(packageOf(candidate.name), candidate);
       for (const { name } of candidate.relations.provides) this.#know(name, candidate);
     }
   }
@@ -50,41 +53,43 @@ export class State {
     return this.#byName.values();
   }
 
-  /** What satisfies a dependency. */
-  satisfiers(relation: Relation): readonly Candidate[] {
-    const known = this.#satisfiers.get(relation);
+  /** What satisfies a dependency of `owner`. */
+  satisfiers(relation: Relation, owner: Candidate): readonly Candidate[] {
+    const asked = this.#satisfiers.for(owner);
+    const known = asked.get(relation);
     if (known !== undefined) return known;
     const named = this.#known.get(relation.name);
     const found =
       named === undefined
         ? NOBODY
-        : named.filter((candidate) => satisfies(candidate, relation, this.#architecture));
-    this.#satisfiers.set(relation, found);
+        : named.filter((candidate) => satisfies(candidate, relation, { owner, native: this.#architecture }));
+    asked.set(relation, found);
     return found;
   }
 
-  satisfied(clause: Clause): boolean {
-    return clause.some((relation) => this.satisfiers(relation).length > 0);
+  satisfied(clause: Clause, owner: Candidate): boolean {
+    return clause.some((relation) => this.satisfiers(relation, owner).length > 0);
   }
 
-  /** What a Conflicts or Breaks of the package `owner` means. */
-  against(owner: string, relation: Relation): readonly Candidate[] {
+  /** What a Conflicts or Breaks of `owner` means. */
+  against(owner: Candidate, relation: Relation): readonly Candidate[] {
     const named = this.#known.get(relation.name);
     if (named === undefined) return NOBODY;
     return named.filter((candidate) =>
-      excludes(owner, relation, { candidate, architecture: this.#architecture }),
+      excludes(owner, relation, { candidate, native: this.#architecture }),
     );
   }
 
   /** Dependencies of these packages that nothing here satisfies. */
   unmet(): Unmet[] {
     const list: Unmet[] = [];
-    for (const { name, version, relations } of this.all()) {
+    for (const owner of this.all()) {
+      const { name, version, relations } = owner;
       for (const clause of relations.preDepends) {
-        if (!this.satisfied(clause)) list.push({ name, version, field: 'Pre-Depends', clause });
+        if (!this.satisfied(clause, owner)) list.push({ name, version, field: 'Pre-Depends', clause });
       }
       for (const clause of relations.depends) {
-        if (!this.satisfied(clause)) list.push({ name, version, field: 'Depends', clause });
+        if (!this.satisfied(clause, owner)) list.push({ name, version, field: 'Depends', clause });
       }
     }
     return list;

@@ -35,6 +35,7 @@ export default class Resolve extends GtpkgCommand<typeof Resolve, ResolvedPlan |
     '<%= config.bin %> resolve --packages Packages install gnome',
     '<%= config.bin %> resolve --packages Packages --status /var/lib/dpkg/status --extended-states /var/lib/apt/extended_states upgrade --full',
     '<%= config.bin %> resolve --packages main/Packages --packages security/Packages check-all --json',
+    '<%= config.bin %> resolve --foreign i386 --packages binary-amd64/Packages binary-i386/Packages install wine32:i386',
   ];
   static override strict = false;
   static override flags = {
@@ -50,11 +51,17 @@ export default class Resolve extends GtpkgCommand<typeof Resolve, ResolvedPlan |
       helpValue: 'FILE',
     }),
     architecture: Flags.string({ description: 'instead of this machine’s', helpValue: 'ARCH' }),
+    foreign: Flags.string({
+      description: 'packages for this one too, named PKG:ARCH, as dpkg --add-architecture (repeatable)',
+      helpValue: 'ARCH',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     'as-of': Flags.string({
       description:
         'instead of files: the sources and the root of this home, with one index as it was at that commit',
       helpValue: 'COMMIT',
-      exclusive: ['packages', 'status', 'extended-states', 'architecture'],
+      exclusive: ['packages', 'status', 'extended-states', 'architecture', 'foreign'],
     }),
     'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),
     full: Flags.boolean({ description: 'upgrade: may add and remove packages' }),
@@ -71,6 +78,7 @@ export default class Resolve extends GtpkgCommand<typeof Resolve, ResolvedPlan |
       status: flags.status,
       extendedStates: flags['extended-states'],
       architecture: flags.architecture ?? context.architecture,
+      foreign: flags.foreign ?? [],
       recommends: !flags['no-recommends'],
       full: flags.full,
       purge: flags.purge,

@@ -100,7 +100,7 @@ export async function removeFromIndex(
   const { changeIndex, entriesOf } = await import('../../index-repo/index.js');
   const index = await getIndex(context, options.index);
   const suite = options.suite ?? index.suite;
-  const wanted = someWords(options.packages, 'package').map(parseWanted);
+  const wanted = someWords(options.packages, 'package').map((word) => parseWanted(word));
   const removed: { name: string; version: string; architecture: string }[] = [];
   for (const each of wanted) {
     const found = (await entriesOf(indexRepository(index), suite, each.name)).filter(

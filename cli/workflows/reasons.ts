@@ -154,7 +154,7 @@ export async function dependenciesOf(context: Context, word: string): Promise<De
   const by = (clause: Clause): Dependency['by'] => {
     const names = clause.flatMap((relation) =>
       [...universe.versions(relation.name), ...universe.providers(relation.name)]
-        .filter((each) => native(each) && satisfies(each, relation, architecture))
+        .filter((each) => native(each) && satisfies(each, relation, { owner: release, native: architecture }))
         .map(({ name }) => name),
     );
     return [...new Set(names)]

@@ -52,13 +52,27 @@ class Union implements NamedUniverse {
     ask: (part: Catalog) => readonly Candidate[],
   ): readonly Candidate[] {
     let found = known.get(name);
-    if (found === undefined) known.set(name, (found = this.#parts.flatMap(ask)));
+    if (found === undefined) known.set(name, (found = firstOfEach(this.#parts.map(ask))));
     return found;
   }
 
   names(): string[] {
     return [...new Set(this.#parts.flatMap((part) => [...part.names()]))].sort();
   }
+}
+
+// Lists for several architectures all hold what is for `all`: a release is taken from the first file that has it.
+// Two in one file stay: the resolver chooses.
+function firstOfEach(parts: readonly (readonly Candidate[])[]): readonly Candidate[] {
+  const idOf = ({ name, version, architecture }: Candidate): string => `${name} ${version} ${architecture}`;
+  const found: Candidate[] = [];
+  const seen = new Set<string>();
+  for (const part of parts) {
+    const fresh = part.filter((release) => !seen.has(idOf(release)));
+    for (const release of fresh) seen.add(idOf(release));
+    found.push(...fresh);
+  }
+  return found;
 }
 
 /** Opens a Packages file, compiled where that was done before. @throws GtpkgError FILE_NOT_FOUND, and what compiling throws */
@@ -229,13 +243,29 @@ export async function readStatusFile(path: string): Promise<StatusEntry[]> {
     }));
 }
 
-/** Names that apt's extended_states marks as automatic. @throws GtpkgError as openPackages */
-export async function readExtendedStates(path: string): Promise<Set<string>> {
+/** What apt's extended_states marks as automatic; one without an architecture is about all of that name. */
+export class AutomaticMarks {
+  readonly #marked = new Set<string>();
+
+  add(name: string, architecture: string | undefined): void {
+    this.#marked.add(architecture === undefined ? name : `${name} ${architecture}`);
+  }
+
+  /** apt writes the native architecture for what is for `all`. */
+  has({ name, architecture }: Pick<Candidate, 'name' | 'architecture'>, native: string): boolean {
+    const place = architecture === 'all' ? native : architecture;
+    return this.#marked.has(name) || this.#marked.has(`${name} ${place}`) || this.#marked.has(`${name} all`);
+  }
+}
+
+/** Reads apt's extended_states. @throws GtpkgError as openPackages */
+export async function readExtendedStates(path: string): Promise<AutomaticMarks> {
   const { text, stanzasOf, slotOf } = await openStanzas(path);
-  const names = new Set<string>();
+  const marks = new AutomaticMarks();
   for (const stanza of stanzasOf(text, path))
-    if (stanza.get(slotOf('Auto-Installed')) === '1') names.add(stanza.get(slotOf('Package')) ?? '');
-  return names;
+    if (stanza.get(slotOf('Auto-Installed')) === '1')
+      marks.add(stanza.get(slotOf('Package')) ?? '', stanza.get(slotOf('Architecture')));
+  return marks;
 }
 
 async function openStanzas(path: string): Promise<{

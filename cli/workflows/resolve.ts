@@ -2,8 +2,10 @@
  * `gtpkg resolve`: what would be done, on plain Debian files. Reads them and nothing else; changes nothing.
  */
 import { setFlagsFromString } from 'node:v8';
+import { isArchitecture } from '../../model/control.js';
 import { GtpkgError } from '../../model/errors.js';
 import type { Candidate } from '../../model/universe.js';
+import { packageOf } from '../../resolver/architectures.js';
 import type { Installed, Plan, Request } from '../../resolver/index.js';
 import {
   openPackages,
@@ -22,6 +24,8 @@ export interface ResolveOptions {
   /** apt's extended_states */
   readonly extendedStates: string | undefined;
   readonly architecture: string;
+  /** as `dpkg --add-architecture`; those of what is installed are among them */
+  readonly foreign: readonly string[];
   readonly recommends: boolean;
   readonly full: boolean;
   readonly purge: boolean;
@@ -103,15 +107,16 @@ export async function resolveFiles(options: ResolveOptions): Promise<ResolvedPla
   const names = options.words.slice(at + 1);
   const universe = unite(catalogs);
   const { architecture } = options;
+  checkArchitectures(options);
   if (action === 'check-all') {
     if (names.length > 0) throw new GtpkgError('USAGE', 'check-all takes no package');
     const { findUninstallable } = await import('../../resolver/check.js');
     return {
       kind: 'check',
-      total: catalogs.reduce((sum, { size }) => sum + size, 0),
-      uninstallable: findUninstallable(universe, universe.names(), architecture).map(
+      total: countReleases(universe, options),
+      uninstallable: findUninstallable(universe, universe.names(), options).map(
         ({ candidate: { name, version, architecture: arch }, reason }) => ({
-          name,
+          name: packageOf(name),
           version,
           architecture: arch,
           reason,
@@ -126,26 +131,47 @@ export async function resolveFiles(options: ResolveOptions): Promise<ResolvedPla
     installed,
     request: await requestFrom(action, names, { options, universe, installed }),
     architecture,
+    foreign: architecturesOf(installed, options),
   });
   if (resolution.kind === 'solution') return describePlan(resolution.plan);
   const { noSolution } = await import('./decide.js');
   throw noSolution(resolution.explanation);
 }
 
-async function installedFrom({
-  status,
-  extendedStates,
-  architecture,
-}: ResolveOptions): Promise<readonly Installed[]> {
+function checkArchitectures({ architecture, foreign }: ResolveOptions): void {
+  for (const each of [architecture, ...foreign])
+    if (!isArchitecture(each) || each === 'all' || each === 'any')
+      throw new GtpkgError('USAGE', `"${each.slice(0, 80)}" is not an architecture`);
+}
+
+/** Foreign ones: what is installed for them is there because the root takes them. */
+function architecturesOf(
+  installed: readonly Installed[],
+  { architecture, foreign }: Pick<ResolveOptions, 'architecture' | 'foreign'>,
+): string[] {
+  const all = new Set([...foreign, ...installed.map(({ candidate }) => candidate.architecture)]);
+  return [...all].filter((each) => each !== 'all' && each !== architecture).sort();
+}
+
+function countReleases(
+  universe: NamedUniverse,
+  { architecture, foreign }: Pick<ResolveOptions, 'architecture' | 'foreign'>,
+): number {
+  const taken = new Set(['all', architecture, ...foreign]);
+  let count = 0;
+  for (const name of universe.names())
+    for (const each of universe.versions(name)) if (taken.has(each.architecture)) count++;
+  return count;
+}
+
+async function installedFrom({ status, extendedStates, architecture }: ResolveOptions): Promise<readonly Installed[]> {
   if (status === undefined) return [];
   const auto = extendedStates === undefined ? undefined : await readExtendedStates(extendedStates);
-  return (await readStatusFile(status))
-    .filter(({ candidate }) => candidate.architecture === 'all' || candidate.architecture === architecture)
-    .map((each) => ({
-      candidate: each.candidate,
-      manual: !each.auto && auto?.has(each.candidate.name) !== true,
-      held: each.held,
-    }));
+  return (await readStatusFile(status)).map(({ candidate, ...each }) => ({
+    candidate,
+    manual: !each.auto && auto?.has(candidate, architecture) !== true,
+    held: each.held,
+  }));
 }
 
 async function requestFrom(
@@ -163,8 +189,9 @@ async function requestFrom(
   if (action !== 'upgrade' && names.length === 0) throw new GtpkgError('USAGE', 'no package is named');
   if (action === 'install') {
     const { notFound, parseWanted } = await import('./versions.js');
-    const targets = names.map(parseWanted);
-    for (const { name } of targets) {
+    const targets = names.map((word) => parseWanted(word, { architectures: true }));
+    for (const target of targets) {
+      const name = packageOf(target.name);
       const known = universe.versions(name).length + universe.providers(name).length > 0;
       if (!known && !installed.some(({ candidate }) => candidate.name === name))
         throw await notFound(name, universe.names(), 'in these files');
@@ -184,7 +211,7 @@ export function describePlan(plan: Plan): ResolvedPlan {
   return {
     kind: 'plan',
     steps: plan.steps.map((step) => ({
-      name: step.name,
+      name: packageOf(step.name),
       ...release(step.to ?? step.from),
       action: step.kind,
       from: step.from?.version ?? null,

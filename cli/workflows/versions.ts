@@ -1,7 +1,7 @@
 /**
  * Words of a user that name a package: PKG, PKG=VERSION, PKG/SUITE, PKG@SOURCE, in any sensible mixture.
  */
-import { checkPackageName, GtpkgError, parseVersion } from '../../model/index.js';
+import { checkPackageName, GtpkgError, isArchitecture, parseVersion } from '../../model/index.js';
 
 /** What the user named. */
 export interface Wanted {
@@ -11,15 +11,22 @@ export interface Wanted {
   readonly source?: string;
 }
 
-/** @throws GtpkgError BAD_NAME, BAD_VERSION, USAGE */
-export function parseWanted(word: string): Wanted {
+/** @param options - whether `PKG:ARCH` is allowed. @throws GtpkgError BAD_NAME, BAD_VERSION, USAGE */
+export function parseWanted(word: string, options: { readonly architectures?: boolean } = {}): Wanted {
   const match = /^([^=/@]+)(?:=([^/@]+))?(?:\/([^@]+))?(?:@(.+))?$/.exec(word);
   if (match?.[1] === undefined)
     throw new GtpkgError('USAGE', `"${word}" names no package`, {
       hint: 'Write PKG, PKG=VERSION or PKG/SUITE.',
     });
   const [, name, version, suite, source] = match;
-  checkPackageName(name ?? '');
+  const [plain = '', architecture] = (name ?? '').split(':', 2);
+  if (architecture !== undefined && options.architectures !== true)
+    throw new GtpkgError('USAGE', `${name ?? ''}: a root holds packages of one architecture, its machine's`, {
+      hint: `Leave out ":${architecture.slice(0, 20)}". gtpkg resolve decides about several architectures, on Packages files.`,
+    });
+  checkPackageName(plain);
+  if (architecture !== undefined && !isArchitecture(architecture))
+    throw new GtpkgError('USAGE', `"${architecture.slice(0, 80)}" is not an architecture`);
   if (version !== undefined) parseVersion(version);
   return {
     name: name ?? '',

@@ -44,21 +44,22 @@ function assertValid(made: Plan): void {
     distribution.architecture,
   );
   const place = new Map(made.steps.map(({ name }, at) => [name, at]));
-  for (const { name, relations } of after.all()) {
+  for (const owner of after.all()) {
+    const { name, relations } = owner;
     for (const relation of [...relations.conflicts, ...relations.breaks]) {
       assert.deepEqual(
-        after.against(name, relation).map((other) => `${name} excludes ${other.name}`),
+        after.against(owner, relation).map((other) => `${name} excludes ${other.name}`),
         [],
       );
     }
-    for (const clause of relations.preDepends) assertBefore(clause, name);
+    for (const clause of relations.preDepends) assertBefore(clause, owner);
   }
 
-  function assertBefore(clause: Clause, name: string): void {
+  function assertBefore(clause: Clause, owner: Candidate): void {
     const suppliers = clause
-      .flatMap((relation) => after.satisfiers(relation))
+      .flatMap((relation) => after.satisfiers(relation, owner))
       .map((one: Candidate) => place.get(one.name) ?? -1);
-    assert.ok(Math.min(...suppliers) < (place.get(name) ?? -1), `${formatClause(clause)} before ${name}`);
+    assert.ok(Math.min(...suppliers) < (place.get(owner.name) ?? -1), `${formatClause(clause)} before ${owner.name}`);
   }
 }
 
