@@ -10,6 +10,7 @@ import { compareBytes } from '../model/bytes.js';
 import type { Clause, Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { ByArchitecture } from './architectures.js';
+import { coexist } from './match.js';
 import type { Step } from './plan.js';
 import type { State } from './state.js';
 
@@ -38,6 +39,8 @@ export function orderSteps(
     if (to !== undefined) {
       for (const clause of to.relations.preDepends) node.firm.add(supplier(clause, to));
       for (const clause of to.relations.depends) node.wished.add(supplier(clause, to));
+      const twins = before.instances(to.name).filter((one) => one.name !== to.name && !coexist(one, to));
+      for (const n of places(twins)) node.firm.add(n);
       for (const relation of exclusions(to))
         for (const n of places(before.against(to, relation))) node.firm.add(n);
     }

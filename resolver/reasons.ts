@@ -4,6 +4,7 @@
 import { formatClause, formatRelation, type Relation } from '../model/relation.js';
 import type { Candidate } from '../model/universe.js';
 import { packageOf } from './architectures.js';
+import { coexist } from './match.js';
 import { reach, type NeedLink } from './needed.js';
 import type { Request } from './problem.js';
 import type { State } from './state.js';
@@ -76,6 +77,8 @@ export function changeReasons(change: Change): (name: string) => string {
   function excluded(from: Candidate): string | undefined {
     for (const other of after.all()) {
       if (other.name === from.name) continue;
+      if (packageOf(other.name) === packageOf(from.name) && !coexist(other, from))
+        return `${other.name} ${other.version} takes its place`;
       const relation = excluding(other, from);
       if (relation !== undefined) return `${other.name} ${other.version} ${relation}`;
     }

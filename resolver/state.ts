@@ -48,6 +48,12 @@ export class State {
     return this.#byName.get(name);
   }
 
+  /** The releases of one package, for whatever architecture. */
+  instances(name: string): readonly Candidate[] {
+    const own = packageOf(name);
+    return (this.#known.get(own) ?? NOBODY).filter((candidate) => packageOf(candidate.name) === own);
+  }
+
   /** All packages, by name. */
   all(): IterableIterator<Candidate> {
     return this.#byName.values();

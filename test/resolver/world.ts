@@ -83,13 +83,14 @@ export function requestFrom(text: string): Request {
   return { kind: 'autoremove', purge: flags.has('--purge') };
 }
 
-/** A problem from three texts. */
+/** A problem from three texts; `--i386` lets that architecture in beside amd64. */
 export function problemOf(request: string, packages: string, installed = ''): Problem {
   return {
     universe: universeOf(lines(packages).map(release)),
     installed: lines(installed).map(installedFrom),
     request: requestFrom(request),
     architecture: 'amd64',
+    ...(/ --i386\b/.test(request) ? { foreign: ['i386'] } : {}),
   };
 }
 
