@@ -28,7 +28,17 @@ const INSTALLED_SIZE = slotOf('Installed-Size');
 const SIZE = slotOf('Size');
 /** slots of CATALOG_FIELDS */
 const FIELD_SLOTS = (
-  ['Pre-Depends', 'Depends', 'Recommends', 'Suggests', 'Conflicts', 'Breaks', 'Replaces', 'Provides'] as const
+  [
+    'Pre-Depends',
+    'Depends',
+    'Recommends',
+    'Suggests',
+    'Enhances',
+    'Conflicts',
+    'Breaks',
+    'Replaces',
+    'Provides',
+  ] as const
 ).map(slotOf);
 const FIRST_PLAIN = CATALOG_FIELDS.indexOf('conflicts');
 const PROVIDES = CATALOG_FIELDS.indexOf('provides');

@@ -1,5 +1,5 @@
 /**
- * Layout of a catalog, docs/formats/catalog.md, version 1: releases and their relations as tables that are used as they
+ * Layout of a catalog, docs/formats/catalog.md, version 2: releases and their relations as tables that are used as they
  * lie on disk. It never leaves the machine: words are in its byte order.
  */
 import { GtpkgError } from './errors.js';
@@ -53,6 +53,7 @@ export const CATALOG_FIELDS = [
   'depends',
   'recommends',
   'suggests',
+  'enhances',
   'conflicts',
   'breaks',
   'replaces',
@@ -74,7 +75,7 @@ export interface CatalogMeta {
 export const packKind = (architecture: number, multiArch: number, essential: boolean): number =>
   architecture | (multiArch << 16) | (essential ? 1 << 18 : 0);
 
-const MAGIC = 'GTPKGC1\n';
+const MAGIC = 'GTPKGC2\n';
 const HEADER = 8 + CATALOG_SECTIONS.length * 8;
 const BYTES: readonly CatalogSection[] = ['meta', 'names', 'versions'];
 
@@ -106,7 +107,7 @@ export function decodeCatalog(file: ArrayBuffer): {
 } {
   const head = Buffer.from(file, 0, Math.min(HEADER, file.byteLength));
   if (head.length < HEADER || head.toString('latin1', 0, 8) !== MAGIC)
-    throw corrupt('it is not of version 1');
+    throw corrupt('it is not of version 2');
   const at = new Map(
     CATALOG_SECTIONS.map((section, i) => {
       const [offset, length] = [head.readUInt32LE(8 + i * 8), head.readUInt32LE(12 + i * 8)];

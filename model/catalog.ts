@@ -223,10 +223,11 @@ export class Catalog implements Universe {
     const depends = this.#clauseList(read, 1);
     const recommends = this.#clauseList(read, 2);
     const suggests = read.skip(3);
-    const conflicts = this.#relationList(read, 4);
-    const breaks = this.#relationList(read, 5);
-    const replaces = read.skip(6);
-    const provides = this.#relationList(read, 7);
+    const enhances = read.skip(4);
+    const conflicts = this.#relationList(read, 5);
+    const breaks = this.#relationList(read, 6);
+    const replaces = read.skip(7);
+    const provides = this.#relationList(read, 8);
     const [clauses, relations] = [this.#clauseList.bind(this), this.#relationList.bind(this)];
     return {
       preDepends,
@@ -235,12 +236,15 @@ export class Catalog implements Universe {
       conflicts,
       breaks,
       provides,
-      // a search looks at neither, and they name a third of all that is named
+      // a search looks at none of these, and they name a third of all that is named
       get suggests() {
         return clauses(suggests(), 3);
       },
+      get enhances() {
+        return clauses(enhances(), 4);
+      },
       get replaces() {
-        return relations(replaces(), 6);
+        return relations(replaces(), 7);
       },
     } satisfies Record<(typeof CATALOG_FIELDS)[number], unknown>;
   }

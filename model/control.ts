@@ -15,6 +15,8 @@ export interface Relations {
   readonly depends: readonly Clause[];
   readonly recommends: readonly Clause[];
   readonly suggests: readonly Clause[];
+  /** the other way round: whom this package is a good addition to */
+  readonly enhances: readonly Clause[];
   readonly conflicts: readonly Relation[];
   readonly breaks: readonly Relation[];
   readonly replaces: readonly Relation[];
@@ -84,6 +86,7 @@ export function relationsOf(fields: Paragraph): Relations {
     depends: clauses('Depends'),
     recommends: clauses('Recommends'),
     suggests: clauses('Suggests'),
+    enhances: clauses('Enhances'),
     conflicts: relations('Conflicts'),
     breaks: relations('Breaks'),
     replaces: relations('Replaces'),

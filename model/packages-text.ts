@@ -20,6 +20,7 @@ export const STANZA_FIELDS = [
   'Depends',
   'Recommends',
   'Suggests',
+  'Enhances',
   'Conflicts',
   'Breaks',
   'Replaces',

@@ -1,6 +1,7 @@
 /**
- * Why packages are there: every package that is reached from the user's own through dependencies and
- * recommendations, each by a shortest way. What is not reached came as a dependency and is needed no more.
+ * Why packages are there: every package that is reached from the user's own through dependencies, recommendations and
+ * suggestions, each by a shortest way. What is not reached came as a dependency and is needed no more. Suggestions count as
+ * they do for apt (APT::AutoRemove::SuggestsImportant): nothing is installed because of one, but what is there is kept.
  */
 import { compareBytes } from '../model/bytes.js';
 import type { Clause } from '../model/relation.js';
@@ -8,7 +9,7 @@ import type { Candidate } from '../model/universe.js';
 import type { State } from './state.js';
 
 /** A field by which one package keeps another. */
-export type NeedField = 'Pre-Depends' | 'Depends' | 'Recommends';
+export type NeedField = 'Pre-Depends' | 'Depends' | 'Recommends' | 'Suggests';
 
 /** One step of a reason: `from` has `clause` in `field`, and `to` satisfies it. */
 export interface NeedLink {
@@ -24,10 +25,12 @@ const FIELDS = [
   ['Depends', 'depends'],
   ['Recommends', 'recommends'],
 ] as const;
+const SUGGESTS = [['Suggests', 'suggests']] as const;
 
 /**
  * Walks breadth first from `roots` over everything in `state`; among ways of equal length the first by name and
- * field. Every alternative that is there counts, so a package is only called unneeded when nothing speaks for it.
+ * field, ways without a suggestion before all others. Every alternative that is there counts, so a package is only called
+ * unneeded when nothing speaks for it.
  * @returns reached name → the last step of its way; undefined for a root
  */
 export function reach(state: State, roots: Iterable<string>): ReadonlyMap<string, NeedLink | undefined> {
@@ -39,25 +42,34 @@ export function reach(state: State, roots: Iterable<string>): ReadonlyMap<string
     reached.set(name, undefined);
     level.push(candidate);
   }
-  while (level.length > 0) {
+  const all = [...level];
+  for (let suggesting = 0; ;) {
+    while (level.length > 0) all.push(...(level = step(level, FIELDS)));
+    // suggestions name a third of all that is named: they are looked at where something is left without a reason
+    if (reached.size === state.size || suggesting === all.length) return reached;
+    level = step(all.slice(suggesting), SUGGESTS);
+    suggesting = all.length;
+    all.push(...level);
+  }
+
+  function step(from: readonly Candidate[], fields: typeof FIELDS | typeof SUGGESTS): Candidate[] {
     const next: Candidate[] = [];
-    for (const [field, key] of FIELDS) {
-      for (const candidate of level) {
+    for (const [field, key] of fields) {
+      for (const candidate of from) {
         for (const clause of candidate.relations[key]) {
           for (const relation of clause) {
             for (const to of state.satisfiers(relation, candidate)) {
               if (reached.has(to.name)) continue;
-              const { name: from, version: fromVersion } = candidate;
-              reached.set(to.name, { from, fromVersion, field, clause, to: to.name });
+              const { name, version: fromVersion } = candidate;
+              reached.set(to.name, { from: name, fromVersion, field, clause, to: to.name });
               next.push(to);
             }
           }
         }
       }
     }
-    level = next.sort((a, b) => compareBytes(a.name, b.name));
+    return next.sort((a, b) => compareBytes(a.name, b.name));
   }
-  return reached;
 }
 
 /** The steps from a root to `name`, first the root's. */

@@ -44,6 +44,11 @@ export class State {
     else if (list.at(-1) !== candidate) list.push(candidate);
   }
 
+  /** How many packages. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
   get(name: string): Candidate | undefined {
     return this.#byName.get(name);
   }

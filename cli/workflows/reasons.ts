@@ -107,6 +107,7 @@ const FIELDS = [
   ['Depends', 'depends'],
   ['Recommends', 'recommends'],
   ['Suggests', 'suggests'],
+  ['Enhances', 'enhances'],
   ['Conflicts', 'conflicts'],
   ['Breaks', 'breaks'],
   ['Replaces', 'replaces'],

@@ -58,6 +58,7 @@ Depends: aa (<< 3) | bb:any (= 1) |cc,
  dd (>> 1~rc1),bb:any (= 1)
 Recommends: aa (<< 3) | bb:any (= 1) |cc
 Suggests: ee
+Enhances: ff | gg, hh (>= 2)
 Conflicts: aa (<< 1), vv
 Breaks: bb (<= 2)
 Replaces: bb (<= 2)

@@ -150,6 +150,8 @@ check([
   { rule: 'remove adds what keeps a manual package', ask: 'remove b', packages: 'c 1', installed: 'b 1; auto // a 1; Depends: b | c', gives: '-b +c=1' },
   { rule: 'remove leaves what is no longer needed', ask: 'remove a', packages: '', installed: 'a 1; Depends: b // b 1; auto', gives: '-a' },
   { rule: 'autoremove takes it', ask: 'autoremove', packages: '', installed: 'b 1; auto; Depends: c // c 1; auto // m 1; Recommends: r // r 1; auto', gives: '-b -c' },
+  { rule: 'autoremove keeps what is suggested, too', ask: 'autoremove', packages: '', installed: 'm 1; Suggests: s | t // s 1; auto; Depends: d // t 1; auto // d 1; auto // u 1; auto; Enhances: m // v 1; auto; Suggests: w // w 1; auto', gives: '-u -v -w' },
+  { rule: 'nothing is installed because it is suggested, or enhances something', ask: 'install a', packages: 'a 1; Suggests: s // s 1 // e 1; Enhances: a', gives: '+a=1' },
   { rule: 'autoremove knows held and essential packages', ask: 'autoremove', packages: '', installed: 'b 1; auto; held // c 1; auto; Essential: yes; Depends: d // d 1; auto', gives: '' },
   // what is broken already
   { rule: 'what was broken before does not stand in the way', ask: 'install b', packages: 'b 1', installed: 'a 1; Depends: gone', gives: '+b=1' },
