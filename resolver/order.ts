@@ -27,7 +27,11 @@ function exclusions({ relations: { conflicts, breaks } }: Candidate): readonly R
 /** Steps sorted for execution; `steps` may come in any order. */
 export function orderSteps(
   steps: readonly Step[],
-  { before, after, architecture }: { readonly before: State; readonly after: State; readonly architecture: string },
+  {
+    before,
+    after,
+    architecture,
+  }: { readonly before: State; readonly after: State; readonly architecture: string },
 ): Step[] {
   const nodes: Node[] = [...steps]
     .sort((a, b) => compareBytes(a.name, b.name))

@@ -108,7 +108,9 @@ export class Pool {
 
   #native(candidate: Candidate): boolean {
     const { architecture } = candidate;
-    return architecture === 'all' || architecture === this.architecture || this.foreign.includes(architecture);
+    return (
+      architecture === 'all' || architecture === this.architecture || this.foreign.includes(architecture)
+    );
   }
 
   #rank(

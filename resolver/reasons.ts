@@ -20,7 +20,12 @@ export interface Change {
   readonly needed: ReadonlyMap<string, NeedLink | undefined>;
 }
 
-const VERB = { 'Pre-Depends': 'pre-depends on', Depends: 'depends on', Recommends: 'recommends', Suggests: 'suggests' } as const;
+const VERB = {
+  'Pre-Depends': 'pre-depends on',
+  Depends: 'depends on',
+  Recommends: 'recommends',
+  Suggests: 'suggests',
+} as const;
 
 /** Gives the reason for each package that changes; sentences without the final stop. */
 export function changeReasons(change: Change): (name: string) => string {

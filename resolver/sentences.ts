@@ -121,7 +121,9 @@ export function clashStatements(reasons: readonly Reason[]): string[] {
       ];
     if (reason.kind !== 'excludes') return [];
     const through =
-      reason.about === packageOf(reason.other) ? '' : `, which ${reason.other} ${list(reason.otherVersions)} provides`;
+      reason.about === packageOf(reason.other)
+        ? ''
+        : `, which ${reason.other} ${list(reason.otherVersions)} provides`;
     return [`${reason.name} ${list(reason.versions)} ${VERB[reason.field]} ${reason.relation}${through}`];
   });
 }

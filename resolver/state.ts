@@ -86,9 +86,7 @@ export class State {
   against(owner: Candidate, relation: Relation): readonly Candidate[] {
     const named = this.#known.get(relation.name);
     if (named === undefined) return NOBODY;
-    return named.filter((candidate) =>
-      excludes(owner, relation, { candidate, native: this.#architecture }),
-    );
+    return named.filter((candidate) => excludes(owner, relation, { candidate, native: this.#architecture }));
   }
 
   /** Dependencies of these packages that nothing here satisfies. */

@@ -22,7 +22,12 @@ export function isRoot(installed: Installed): boolean {
   return installed.manual || installed.held || installed.candidate.essential;
 }
 
-const VERB = { 'Pre-Depends': 'pre-depends on', Depends: 'depends on', Recommends: 'recommends', Suggests: 'suggests' } as const;
+const VERB = {
+  'Pre-Depends': 'pre-depends on',
+  Depends: 'depends on',
+  Recommends: 'recommends',
+  Suggests: 'suggests',
+} as const;
 
 /** @throws GtpkgError NOT_INSTALLED */
 export function whyInstalled(problem: Pick<Problem, 'installed' | 'architecture'>, name: string): Why {

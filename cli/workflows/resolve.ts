@@ -164,7 +164,11 @@ function countReleases(
   return count;
 }
 
-async function installedFrom({ status, extendedStates, architecture }: ResolveOptions): Promise<readonly Installed[]> {
+async function installedFrom({
+  status,
+  extendedStates,
+  architecture,
+}: ResolveOptions): Promise<readonly Installed[]> {
   if (status === undefined) return [];
   const auto = extendedStates === undefined ? undefined : await readExtendedStates(extendedStates);
   return (await readStatusFile(status)).map(({ candidate, ...each }) => ({

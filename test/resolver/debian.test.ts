@@ -59,7 +59,10 @@ function assertValid(made: Plan): void {
     const suppliers = clause
       .flatMap((relation) => after.satisfiers(relation, owner))
       .map((one: Candidate) => place.get(one.name) ?? -1);
-    assert.ok(Math.min(...suppliers) < (place.get(owner.name) ?? -1), `${formatClause(clause)} before ${owner.name}`);
+    assert.ok(
+      Math.min(...suppliers) < (place.get(owner.name) ?? -1),
+      `${formatClause(clause)} before ${owner.name}`,
+    );
   }
 }
 
