@@ -13,7 +13,7 @@ export const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ['ASK WHY', ['why', 'why-not', 'depends', 'rdepends', 'policy', 'resolve']],
   [
     'LOOK AFTER A ROOT',
-    ['list', 'files', 'owns', 'hold', 'unhold', 'pin', 'mark', 'verify', 'history', 'recover', 'env'],
+    ['list', 'files', 'owns', 'hold', 'unhold', 'pin', 'mark', 'verify', 'history', 'rollback', 'recover', 'env'],
   ],
   ['PUBLISH', ['key', 'package', 'index', 'publish', 'clone']],
   ['SHARE', ['seed', 'status', 'peer', 'dht', 'bundle', 'demo']],

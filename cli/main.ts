@@ -41,9 +41,9 @@ function frontFlagsLast(argv: readonly string[]): string[] {
 }
 
 function findCommand(argv: readonly string[]): Found | undefined {
-  for (const length of [1, 2]) {
+  for (const length of [2, 1]) {
     const words = argv.slice(0, length);
-    if (words.length < length || !words.every((word) => /^[a-z][a-z-]*$/.test(word))) return undefined;
+    if (words.length < length || !words.every((word) => /^[a-z][a-z-]*$/.test(word))) continue;
     const module = new URL(`${words.join('/')}.js`, COMMANDS);
     if (existsSync(module)) return { name: words.join(' '), module, argv: argv.slice(length) };
   }

@@ -36,6 +36,8 @@ export {
   type ExtraPath,
   type Findings,
 } from './verify.js';
+export { verifyRoot, type Difference, type DifferenceKind } from './verify.js';
+export { readOutcomes, type Outcome } from './outcomes.js';
 export {
   readHistory,
   readHistoryEntry,
@@ -43,4 +45,5 @@ export {
   type HistoryChange,
   type HistoryEntry,
   type HistoryPin,
+  type Purpose,
 } from './history.js';

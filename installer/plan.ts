@@ -11,7 +11,7 @@ import { isPackageName } from '../model/control.js';
 import { GtpkgError } from '../model/errors.js';
 import type { Sha256 } from '../model/ids.js';
 import { manifestSize, type Manifest, type ManifestEntry } from '../model/manifest.js';
-import type { VerifiedRelease } from '../model/release.js';
+import type { DeltaRef, VerifiedRelease } from '../model/release.js';
 import type { Claims } from './claims.js';
 import { changesOf } from './changes.js';
 import type { Contender } from './settle.js';
@@ -27,6 +27,8 @@ export type TransactionStep =
       readonly auto: boolean;
       readonly source: string;
       readonly suite: string;
+      /** the delta that it comes as */
+      readonly via?: Pick<DeltaRef, 'from' | 'core'> | undefined;
     }
   | { readonly kind: 'remove'; readonly name: string; readonly purge: boolean }
   | { readonly kind: 'mark'; readonly name: string; readonly auto?: boolean; readonly held?: boolean };

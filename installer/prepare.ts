@@ -9,7 +9,7 @@ import { gatherClaims, readManifest } from './claims.js';
 import { conffileDecisions, keptConffiles, type ComposeContext, type KeptConffile } from './compose.js';
 import type { ConffilePolicy } from './conffiles.js';
 import { diskError } from './disk-error.js';
-import { nextId } from './history.js';
+import { nextId, type Purpose } from './history.js';
 import { Owners } from './owners.js';
 import {
   leavingNames,
@@ -33,6 +33,8 @@ export interface TransactionRequest {
   readonly now: Date;
   /** by source: the index commit that the plan followed */
   readonly indexCommits: Readonly<Record<string, string>>;
+  /** what it is for, for the history; default: a change that was asked for */
+  readonly purpose?: Purpose | undefined;
   readonly report: Report;
   /** who brings the files of payloads to their place in staging; default: this thread */
   readonly layOut?: LayOut;

@@ -12,6 +12,7 @@ import { joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import { Disk, type DiskOptions } from './disk.js';
 import { diskError } from './disk-error.js';
 import { sweepLocks, takeLock, type RootLock } from './lock.js';
+import { noteOutcome } from './outcomes.js';
 import { recover, type Recovery } from './recover.js';
 import { FORMAT, statePaths, type StatePaths } from './state.js';
 import { readStatus, type RootStatus } from './status.js';
@@ -191,6 +192,8 @@ async function settleRoot(
   sweepLocks(disk, state.lock);
   const recovered = await recover(disk, state);
   if (recovered === undefined) return undefined;
+  const { id, command, outcome } = recovered;
+  noteOutcome(disk, state, { id, command, result: outcome === 'finished' ? 'recovered' : 'undone', why: '' });
   const what = `transaction ${recovered.id} (${recovered.command})`;
   const text =
     recovered.outcome === 'finished'

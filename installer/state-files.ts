@@ -2,10 +2,10 @@
  * gtpkg's own files that change with a transaction: status, manifests, scripts, history. They are staged and placed by the same
  * operations as everything else, the status last.
  */
-import { userInfo } from 'node:os';
 import { joinPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
-import { formatHistory, historyChange, historyName } from './history.js';
+import { MAX_HISTORY } from '../model/limits.js';
+import { actor, formatHistory, historyChange, historyCommand, historyIds, historyName } from './history.js';
 import { dpkgChange } from './dpkg-database.js';
 import type { DpkgLive } from './dpkg-live.js';
 import type { Operation } from './operations.js';
@@ -96,27 +96,23 @@ export function stateOperations(
     remove(joinPath(state.manifests, name));
     remove(joinPath(state.scripts, name));
   }
+  const via = new Map(plan.incoming.map(({ name, step }) => [name, step.via]));
   const entry = {
     id,
     date: request.now.toISOString(),
-    command: request.command,
-    user: userName(),
-    changes: plan.changes.map(historyChange),
+    purpose: request.purpose ?? { kind: 'change' as const },
+    command: historyCommand(request.command),
+    ...actor(),
+    changes: plan.changes.map((change) => historyChange(change, via.get(change.name))),
     indexCommits: request.indexCommits,
     notes,
   };
+  for (const old of historyIds(root.dir))
+    if (old <= id - MAX_HISTORY) remove(joinPath(state.history, historyName(old)));
   put(staging.create('history', formatHistory(entry)), joinPath(state.history, historyName(id)));
   const configures = prepared.scripts !== undefined;
   const dpkg = dpkgChange({ prepared, staging, status, backup, configures });
   operations.push(...(dpkg?.operations ?? []));
   put(staging.create('status', formatStatus(status)), state.status);
   return { operations, dpkg: dpkg?.live };
-}
-
-function userName(): string {
-  try {
-    return process.env['SUDO_USER'] ?? userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? '');
-  }
 }

@@ -53,7 +53,7 @@ export type RootStatus = ReadonlyMap<string, InstalledPackage>;
 
 // A control field of such a name is dropped: what these say is ours to say.
 const OWN_FIELDS = [
-  'Status', 'Index-Source', 'Index-Suite', 'Core', 'Core-Size', 'Release-Tag', 'Tree-SHA256', 'Signer', 'Manifest-SHA256',
+  'Status', 'Index-Source', 'Index-Suite', 'Core', 'Core-Size', 'Release-Tag', 'Tree-SHA256', 'Signer', 'Listed', 'Manifest-SHA256',
   'Auto-Installed', 'Held', 'Scripts', 'Conffiles', 'Replaced-Files',
 ]; // prettier-ignore
 const OWN = new Set(OWN_FIELDS.map((name) => name.toLowerCase()));
@@ -78,6 +78,7 @@ function toParagraph(pkg: InstalledPackage): Paragraph {
     ['Release-Tag', pkg.pin.tag],
     ['Tree-SHA256', pkg.pin.tree],
     ['Signer', pkg.pin.signer],
+    ['Listed', pkg.pin.listed?.toISOString()],
     ['Manifest-SHA256', pkg.manifest],
     ['Auto-Installed', pkg.auto ? 'yes' : undefined],
     ['Held', pkg.held ? 'yes' : undefined],
@@ -118,6 +119,7 @@ function fromParagraph(fields: Paragraph, where: string): InstalledPackage {
   const name = need('Package', /^[a-z0-9][a-z0-9+.-]+$/);
   const version = need('Version', /^\S+$/);
   const architecture = need('Architecture', /^\S+$/);
+  const listed = new Date(fields.get('Listed') ?? Number.NaN);
   const conffiles = lines('Conffiles').map((line): Conffile => {
     const match = /^\/(\S+) ([0-9a-f]{64})( obsolete)?$/.exec(line);
     if (match?.[1] === undefined) throw corrupt(where, `${name}: a line of Conffiles is wrong`);
@@ -139,6 +141,7 @@ function fromParagraph(fields: Paragraph, where: string): InstalledPackage {
       tag: need('Release-Tag', /^[0-9a-f]{40}$/) as Oid,
       tree: need('Tree-SHA256', /^[0-9a-f]{64}$/) as Sha256,
       signer: need('Signer', /^[0-9A-F]{40}$/) as Fingerprint,
+      ...(Number.isNaN(listed.getTime()) ? {} : { listed }),
     },
     source: fields.get('Index-Source') ?? '',
     suite: fields.get('Index-Suite') ?? '',

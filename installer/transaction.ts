@@ -23,6 +23,7 @@ import {
 } from './journal.js';
 import { LayOutHere } from './lay-out.js';
 import { perform, type Operation } from './operations.js';
+import { noteOutcome } from './outcomes.js';
 import type { Incoming } from './plan.js';
 import {
   prepare,
@@ -289,6 +290,8 @@ class Execution {
       if (this.#length > 0) uncommitJournal(disk, state, this.#length);
       const failures = await rollBack(disk, state, this.#journal);
       for (const text of failures) this.#request.report({ kind: 'warning', text });
+      const { id, command } = this.#journal;
+      noteOutcome(disk, state, { id, command, result: 'undone', why: this.#failure(error, doing).message });
     } catch {
       // nothing was to be undone: the next one clears up
       if (!disk.exists(state.journal)) return;

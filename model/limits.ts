@@ -260,6 +260,13 @@ export const MAX_BUNDLE_RECORDS = MAX_REFS + 1_000;
 export const MAX_BUNDLE_SOURCES = 64;
 /** A file of a root's own state (status, journal, one manifest): read whole, and ours, but disks rot. */
 export const MAX_STATE_FILE = 512 * MiB;
+/** Transactions that a root remembers: one a day for three years; the oldest is forgotten then. */
+export const MAX_HISTORY = 1000;
+/** What the history keeps of a command line, characters, and of what was told: a help for people, not a log. */
+export const MAX_HISTORY_COMMAND = 2000;
+export const MAX_HISTORY_NOTES = 200;
+/** Notes on transactions that were taken back, bytes: some hundreds; the older half goes then. */
+export const MAX_OUTCOMES = 128 * KiB;
 /** Symbolic links followed on the way to one path, as Linux does (ELOOP). */
 export const MAX_LINK_HOPS = 40;
 /** How long one maintainer script may take, milliseconds: kernels build their modules in some of them, fonts and TeX their caches. */

@@ -22,4 +22,5 @@ export type {
 } from './problem.js';
 export { resolve, type Resolution } from './resolve.js';
 export type { Exclusion, KeepReason } from './rules.js';
+export { brokenBy, planTowards, type Broken, type Towards } from './towards.js';
 export { whyInstalled, type Why } from './why.js';

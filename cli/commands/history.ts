@@ -1,19 +1,27 @@
+import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
-import { renderHistory } from '../render/history.js';
-import { historyOf, type HistoryEntry } from '../workflows/root.js';
+import { renderHistory, renderTransaction } from '../render/history.js';
+import { transactionNumber } from '../transaction-number.js';
+import { historyDetails, historyOf, type HistoryDetails, type HistoryList } from '../workflows/history.js';
 
-export default class History extends GtpkgCommand<typeof History, { transactions: HistoryEntry[] }> {
-  static override usage = 'history';
-  static override summary = 'List what was done to the root.';
-  static override description =
-    'When, by which command, which packages: + installed, - removed, ~ changed, = marked. Times are local.';
-  static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --json'];
+export default class History extends GtpkgCommand<typeof History, HistoryList | HistoryDetails> {
+  static override usage = 'history [ID]';
+  static override summary = 'List what was done to the root, or show one transaction.';
+  static override description = `Who, when, by which command, what changed: + installed, - removed, ~ changed, = marked. Times are local.
+gtpkg rollback ID goes back to the state after a transaction, gtpkg history undo ID takes one back.`;
+  static override examples = [
+    '<%= config.bin %> history',
+    '<%= config.bin %> history 7',
+    '<%= config.bin %> history --json',
+  ];
+  static override args = { id: Flags.word({ description: 'number of a transaction, to see all of it' }) };
 
-  protected async work({ context }: Call<typeof History>): Promise<{ transactions: HistoryEntry[] }> {
-    return { transactions: await historyOf(context) };
+  protected async work({ context, args }: Call<typeof History>): Promise<HistoryList | HistoryDetails> {
+    const id = transactionNumber(args.id);
+    return id === undefined ? historyOf(context) : historyDetails(context, id);
   }
 
-  protected render({ transactions }: { transactions: HistoryEntry[] }): string {
-    return renderHistory(transactions);
+  protected render(data: HistoryList | HistoryDetails): string {
+    return 'transactions' in data ? renderHistory(data) : renderTransaction(data);
   }
 }

@@ -4,9 +4,7 @@
  * The root is locked from the reading of its status to the end, so the plan is carried out on what it was made for.
  */
 import { GtpkgError, type CoreRef, type ReleasePin, type VerifiedRelease } from '../../model/index.js';
-import type { LayOut } from '../../installer/lay-out.js';
 import type { TransactionStep } from '../../installer/plan.js';
-import type { OpenRoot } from '../../installer/root.js';
 import type { Plan, Step } from '../../resolver/index.js';
 import type { ScriptPolicy } from '../../installer/script-runner.js';
 import type { ConffileChoice } from '../change-flags.js';
@@ -17,15 +15,8 @@ import { renderPlan } from '../render/plan.js';
 import { decide, describe, type Change, type ChangeRequest, type Decision } from './decide.js';
 import type { OfferedCandidate } from './offers.js';
 import { chooseWay, coresOf } from './deltas.js';
-import type { Arrivals } from './arrivals.js';
-import {
-  coreOf,
-  requireFresh,
-  startFetch,
-  verifyReleases,
-  withNames,
-  type ClaimedRelease,
-} from './releases.js';
+import { carryOut, type PlannedRelease, type Verified } from './carry-out.js';
+import { requireFresh } from './releases.js';
 import { rootIsThere } from './root.js';
 import { parseWanted } from './versions.js';
 
@@ -82,13 +73,13 @@ export async function changeRoot(
       context.report({ kind: 'warning', text: `${name}: ${field} ${relation} is not met` });
     if (plan.steps.length > 0) context.say(renderPlan(change, err));
     if (!(await agreed(context, request, plan))) return change;
-    const result = await carryOut(context, { root, planned: wanted }, async (releases, layOut) => {
-      decision.judge?.confirm(confirmed(plan, releases));
+    const result = await carryOut(context, { root, planned: wanted }, async (verified) => {
+      decision.judge?.confirm(confirmed(plan, verified.releases));
       const { runTransaction } = await import('../../installer/transaction.js');
       return runTransaction(root, {
-        layOut,
+        layOut: verified.layOut,
         steps: [
-          ...plan.steps.map((step) => transactionStep(step, releases, 'purge' in request && request.purge)),
+          ...plan.steps.map((step) => transactionStep(step, verified, 'purge' in request && request.purge)),
           ...change.purged.map((name) => ({ kind: 'remove' as const, name, purge: true })),
           ...plan.marks.map(({ name, manual }) => ({ kind: 'mark' as const, name, auto: !manual })),
         ],
@@ -122,7 +113,8 @@ function confirmed(
   });
 }
 
-function notRun(names: readonly string[], { scripts }: ChangeOptions): string {
+/** What is said of maintainer scripts that were kept and not run. */
+export function notRun(names: readonly string[], { scripts }: Pick<ChangeOptions, 'scripts'>): string {
   const shown = names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
   const one = names.length === 1;
   const why =
@@ -132,14 +124,6 @@ function notRun(names: readonly string[], { scripts }: ChangeOptions): string {
         ? ''
         : ' (--scripts runs them)';
   return `The maintainer scripts of ${shown} were not run${why}; what ${one ? 'it sets' : 'they set'} up is not set up.`;
-}
-
-/** A release of the plan, and what it costs. */
-interface PlannedRelease extends ClaimedRelease {
-  /** bytes to fetch */
-  readonly missing: number;
-  /** bytes that are not fetched because it comes as a delta */
-  readonly saved: number;
 }
 
 async function wantedReleases(
@@ -177,73 +161,6 @@ async function wantedReleases(
   return out;
 }
 
-/**
- * Fetches what says what the releases are, verifies that, and hands over to `transaction`, which stages what has come while the rest is on its
- * way. A delta that cannot be had or does not give the release is a detour, not a failure: the release itself is fetched, and what was begun is
- * begun again.
- */
-async function carryOut<T>(
-  context: Context,
-  { root, planned }: { readonly root: OpenRoot; readonly planned: readonly PlannedRelease[] },
-  transaction: (releases: ReadonlyMap<ReleasePin, VerifiedRelease>, layOut: LayOut) => Promise<T>,
-): Promise<T> {
-  const { chooseLayOut } = await import('./lay-out.js');
-  let wanted = planned;
-  for (;;) {
-    let arrivals: Arrivals | undefined;
-    let layOut: LayOut | undefined;
-    try {
-      arrivals = await startFetch(context, wanted);
-      const cores = wanted.flatMap(({ pin, way }) => (way?.basis === undefined ? pin.core : []));
-      layOut = chooseLayOut(root, cores, arrivals);
-      const releases = await verifyReleases(context, wanted, arrivals);
-      const result = await transaction(
-        new Map(releases.map((release, i) => [wanted[i]?.pin ?? release.pin, release])),
-        layOut,
-      );
-      const deltas = wanted.reduce((sum, each) => sum + each.saved, 0);
-      if (deltas > 0) {
-        const { recordSaved } = await import('../../replication/usage.js');
-        await recordSaved(context.settings.home, { deltas });
-      }
-      return result;
-    } catch (error) {
-      const without = await withoutDeltas(context, wanted, error);
-      if (without === undefined) throw withNames(error, wanted);
-      wanted = without;
-    } finally {
-      await layOut?.stop();
-      await arrivals?.stop();
-    }
-  }
-}
-
-/** What to try instead after `error`; undefined when deltas had no part in it. */
-async function withoutDeltas(
-  context: Context,
-  wanted: readonly PlannedRelease[],
-  error: unknown,
-): Promise<readonly PlannedRelease[] | undefined> {
-  if (!(error instanceof GtpkgError)) return undefined;
-  const deltas = wanted.filter(({ way }) => way?.basis !== undefined);
-  let failed: readonly PlannedRelease[] = [];
-  if (error.code === 'DELTA_UNUSABLE') {
-    failed = deltas.filter(({ pin }) => pin.name === error.data['package']);
-  } else if (['BLOCKS_MISSING', 'PEER_CORRUPT', 'CORE_MISMATCH'].includes(error.code)) {
-    const held = await (await context.depot()).held(deltas.map(coreOf));
-    failed = deltas.filter((each, i) => held[i] !== coreOf(each).byteLength);
-  }
-  if (failed.length === 0) return undefined;
-  const names = failed.map(({ pin }) => pin.name);
-  const what = names.length === 1 ? `The delta of ${names.join('')}` : `The deltas of ${names.join(', ')}`;
-  context.report({ kind: 'note', text: `${what} cannot be used (${error.message}); fetching all of it.` });
-  return wanted.map((each) =>
-    failed.includes(each)
-      ? { pin: each.pin, control: each.control, source: each.source, missing: 0, saved: 0 }
-      : each,
-  );
-}
-
 // As apt does: ask when more happens than was typed. Where nobody can be asked, the command line is the answer.
 async function agreed(context: Context, request: ChangeRequest, plan: Plan): Promise<boolean> {
   const typed =
@@ -255,14 +172,10 @@ async function agreed(context: Context, request: ChangeRequest, plan: Plan): Pro
   return confirm('Go on?', { yes: context.settings.yes, unattended: true });
 }
 
-function transactionStep(
-  step: Step,
-  releases: ReadonlyMap<ReleasePin, VerifiedRelease>,
-  purge: boolean,
-): TransactionStep {
+function transactionStep(step: Step, { releases, via }: Verified, purge: boolean): TransactionStep {
   if (step.to === undefined) return { kind: 'remove', name: step.name, purge };
   const { offer, source, suite } = step.to as OfferedCandidate;
   const release = releases.get(offer.pin);
   if (release === undefined) throw new GtpkgError('INTERNAL', `no verified release for ${step.name}`);
-  return { kind: 'install', release, auto: !step.manual, source, suite };
+  return { kind: 'install', release, auto: !step.manual, source, suite, via: via.get(offer.pin) };
 }

@@ -1,8 +1,7 @@
-/** Looking at a root and keeping it in order: verify, history, recover, marks. */
+/** Looking at a root and keeping it in order: verify, recover, marks. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToText } from '../../model/bytes.js';
-import type { HistoryPin } from '../../installer/history.js';
 import type { Context } from '../context.js';
 import { notInstalled, someWords } from './versions.js';
 
@@ -29,22 +28,6 @@ export interface Verification {
   readonly extra: readonly { readonly path: string; readonly kind: string }[];
   /** there are more of them */
   readonly moreExtra: boolean;
-}
-
-/** One transaction of the past. */
-export interface HistoryEntry {
-  readonly id: number;
-  readonly date: string;
-  readonly user: string;
-  readonly command: string;
-  readonly changes: readonly {
-    readonly name: string;
-    readonly action: string;
-    readonly from: string | null;
-    readonly to: string | null;
-    /** of a mark: what was set; one of held, free, automatic, manual, or both of two */
-    readonly marks: readonly string[];
-  }[];
 }
 
 /** What became of what a killed transaction left. */
@@ -114,35 +97,6 @@ export async function verifyInstalled(context: Context, words: readonly string[]
     extra: extras.paths.map(({ path, kind }) => ({ path: pathToText(path), kind })),
     moreExtra: extras.more,
   };
-}
-
-// What a mark changed, in the words of the command line.
-function marksSet(from: HistoryPin | null, to: HistoryPin | null): string[] {
-  if (from === null || to === null) return [];
-  return [
-    ...(from.held === to.held ? [] : [to.held ? 'held' : 'free']),
-    ...(from.auto === to.auto ? [] : [to.auto ? 'automatic' : 'manual']),
-  ];
-}
-
-/** Newest first; nothing where there is no root. */
-export async function historyOf(context: Context): Promise<HistoryEntry[]> {
-  const { readHistory } = await import('../../installer/history.js');
-  return readHistory(context.settings.root)
-    .map((entry) => ({
-      id: entry.id,
-      date: entry.date,
-      user: entry.user,
-      command: entry.command,
-      changes: entry.changes.map(({ name, action, from, to }) => ({
-        name,
-        action,
-        from: from?.version ?? null,
-        to: to?.state === 'installed' ? to.version : null,
-        marks: action === 'mark' ? marksSet(from, to) : [],
-      })),
-    }))
-    .reverse();
 }
 
 /** Opening a root for a change recovers it; that is all. Where there is no root nothing was half done. */

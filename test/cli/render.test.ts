@@ -293,24 +293,40 @@ Nothing to do.`,
   });
 });
 
-test('history: signs by what happened, marks by name, hostile commands on one line', () => {
-  const base = { id: 1, date: '2026-11-22T12:00:00Z', user: 'u', command: 'gtpkg install a\n2  fake' };
-  const made = (name: string, from: string | null, to: string | null, marks: string[] = []): object => ({
+test('history: a table that fits, what happened in words, hostile commands on one line', () => {
+  const base = {
+    date: '2026-11-22T12:00:00Z',
+    user: 'root',
+    sudoUser: 'ada',
+    command: 'gtpkg install a\n2  fake',
+    purpose: { kind: 'change' },
+    result: 'done',
+  } as const;
+  const made = (name: string, action: string, marks: string[] = []): object => ({
     name,
-    action: 'x',
-    from,
-    to,
+    action,
+    from: null,
+    to: null,
     marks,
   });
-  const changes = [
-    made('a', null, '1'),
-    made('b', '1', null),
-    made('c', '1', '2'),
-    made('d', '1', '1', ['held']),
+  const transactions = [
+    { ...base, id: 2, changes: [made('a', 'install'), made('b', 'remove'), made('c', 'install')] },
+    { ...base, id: 1, changes: [made('d', 'mark', ['held'])], result: 'recovered' },
   ];
-  const text = plain(renderHistory([{ ...base, changes: changes as never }]));
-  assert.match(text, /^1 {2}2026-11-2\d \d\d:00:00 {2}gtpkg install a\\n2 {2}fake\n/);
-  assert.deepEqual(text.split('\n').slice(1), ['    + a 1', '    - b 1', '    ~ c 1 → 2', '    = d 1  held']);
+  const undone = [{ date: '2026-11-22T13:00:00Z', user: 'u', command: 'gtpkg upgrade', why: '' }];
+  const lines = plain(renderHistory({ transactions: transactions as never, undone })).split('\n');
+  assert.match(lines[0] ?? '', /^ID {2}DATE +USER +CHANGES +COMMAND$/);
+  assert.match(lines[1] ?? '', /^- .* u .*taken back: it was killed {2,}gtpkg upgrade$/);
+  assert.match(
+    lines[2] ?? '',
+    /^2 .*ada \(as root\) {2}2 installed, 1 removed {2,}gtpkg install a\\n2 fake$/,
+  );
+  assert.match(lines[3] ?? '', /^1 .*d held, finished after a kill/);
+  for (const columns of [40, 80])
+    for (const line of plain(renderHistory({ transactions: transactions as never, undone }, columns)).split(
+      '\n',
+    ))
+      assert.ok(line.length <= columns, `${columns}: ${line}`);
 });
 
 describe('bars', () => {

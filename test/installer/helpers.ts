@@ -243,7 +243,7 @@ export function wholeState(dir: string): Record<string, string> {
   const all: Record<string, string> = Object.fromEntries(picture(dir));
   if (!fs.existsSync(join(state, 'format'))) return { ...all, STATUS: '# packages: 0\n', HISTORY: '' };
   for (const name of fs.readdirSync(state)) {
-    if (!['format', 'status', 'manifests', 'scripts', 'history', 'staging', 'log'].includes(name))
+    if (!['format', 'status', 'manifests', 'scripts', 'history', 'staging', 'log', 'outcomes'].includes(name))
       all[`LEFT ${name}`] = 'here';
   }
   for (const name of fs.readdirSync(join(state, 'staging'))) all[`LEFT staging/${name}`] = 'here';
