@@ -36,7 +36,6 @@ export {
   type ExtraPath,
   type Findings,
 } from './verify.js';
-export { verifyRoot, type Difference, type DifferenceKind } from './verify.js';
 export { readOutcomes, type Outcome } from './outcomes.js';
 export {
   readHistory,

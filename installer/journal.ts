@@ -1,6 +1,6 @@
 /**
  * The journal: everything that one transaction will do, on the disk before the first of it is done.
- * docs/formats/root-state.md §journal, version 2; ADR 0005 and 0018.
+ * docs/formats/root-state.md §journal, version 2; ADR 0005 and 0015.
  *
  *     {"journal":2,"id":…,"command":…,"areas":[…],"prune":[…],"scripts":…,"acts":[…]}
  *     {"kind":"place",…}            one operation a line, in order

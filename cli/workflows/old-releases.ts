@@ -3,7 +3,7 @@
  *
  * The index may have moved on and list them no more. That they were listed is known: this root took them from it. What counts today is whether
  * their source is still one of ours, and what is known of their signers' keys by now: a key that any source shows as compromised signs
- * nothing any more. ADR 0019.
+ * nothing any more. ADR 0018.
  */
 import { GtpkgError, type CoreRef, type ReleasePin } from '../../model/index.js';
 import { readHistory, releasePin, type HistoryPin } from '../../installer/history.js';
