@@ -47,13 +47,14 @@ function faults(state: State): Broken[] {
     name,
     sentence: `${name} ${version} ${field === 'Depends' ? 'depends' : 'pre-depends'} on ${formatClause(clause)}`,
   }));
-  for (const { name, version, relations } of state.all()) {
+  for (const owner of state.all()) {
+    const { name, version, relations } = owner;
     for (const [verb, list] of [
       ['conflicts with', relations.conflicts],
       ['breaks', relations.breaks],
     ] as const)
       for (const relation of list)
-        for (const other of state.against(name, relation))
+        for (const other of state.against(owner, relation))
           found.push({
             name,
             sentence: `${name} ${version} ${verb} ${formatRelation(relation)}, which ${other.name} ${other.version} is`,

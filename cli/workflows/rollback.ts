@@ -11,6 +11,7 @@ import {
   type Candidate,
   type Control,
   type ReleasePin,
+  type VerifiedRelease,
 } from '../../model/index.js';
 import { nextId } from '../../installer/history.js';
 import type { TransactionStep } from '../../installer/plan.js';
@@ -186,10 +187,7 @@ class Way {
     for (const step of this.#steps) {
       if (step.kind === 'remove') chosen.delete(step.name);
       if (step.kind !== 'install') continue;
-      const old = this.#old.get(step.name);
-      const release = old === undefined ? undefined : releases.get(old.pin);
-      if (old === undefined || release === undefined)
-        throw new GtpkgError('INTERNAL', `no verified release for ${step.name}`);
+      const { old, release } = this.#verified(step.name, releases);
       chosen.set(step.name, candidateOf(old.pin, release.control, old.source));
     }
     const towards = {
@@ -213,6 +211,14 @@ class Way {
     return planTowards(towards);
   }
 
+  #verified(name: string, releases: Verified['releases']): { old: OldRelease; release: VerifiedRelease } {
+    const old = this.#old.get(name);
+    const release = old === undefined ? undefined : releases.get(old.pin);
+    if (old === undefined || release === undefined)
+      throw new GtpkgError('INTERNAL', `no verified release for ${name}`);
+    return { old, release };
+  }
+
   #transactionSteps(plan: Plan, { releases, via }: Verified): TransactionStep[] {
     const order = new Map(plan.steps.map(({ name }, at) => [name, at]));
     const place = (step: BackStep): number => order.get(step.name) ?? order.size;
@@ -222,10 +228,7 @@ class Way {
         const { name } = step;
         if (step.kind === 'mark') return [{ kind: 'mark', name, auto: step.auto, held: step.held }];
         if (step.kind === 'remove') return [{ kind: 'remove', name, purge: step.purge }];
-        const old = this.#old.get(name);
-        const release = old === undefined ? undefined : releases.get(old.pin);
-        if (old === undefined || release === undefined)
-          throw new GtpkgError('INTERNAL', `no verified release for ${name}`);
+        const { old, release } = this.#verified(name, releases);
         const { source, suite, pin } = old;
         const { auto, held } = step.pin;
         return [

@@ -16,6 +16,7 @@ const BUGS: readonly string[] = [
   'cli/demo/story.ts',
   'cli/render/failure.ts',
   'cli/workflows/change.ts',
+  'cli/workflows/rollback.ts',
   'cli/workflows/lay-out.ts',
   'cli/workflows/sync-source.ts',
   'cli/workflows/sources.ts',
