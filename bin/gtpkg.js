@@ -12,6 +12,9 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stderr.write('error[INTERNAL]: gtpkg is not built yet\n  next: npm ci && npm run build\n');
   process.exitCode = 1;
 } else {
-  const { main } = await import(new URL('dist/cli/main.js', here).href);
-  await main(argv, here);
+  const { openBundle } = await import('./open-bundle.js');
+  const whole = () => import(new URL('dist/cli/main.js', here).href);
+  const bundle = openBundle(here, argv[0]);
+  if (bundle === undefined) await (await whole()).main(argv, here);
+  else await bundle.main(argv, here, { commands: bundle.commands, whole });
 }

@@ -13,11 +13,23 @@ const COMMANDS = new URL('commands/', import.meta.url);
 /** A handle that somebody forgot to close must not keep a finished command, ms. */
 const GRACE = 1000;
 
+interface CommandModule {
+  readonly default: new () => GtpkgCommand<never, unknown>;
+}
+
+/** The program in one file: docs/adr/0018. */
+export interface Bundled {
+  /** by path: `index/create` */
+  readonly commands: Readonly<Record<string, () => Promise<CommandModule>>>;
+  /** this function as a module of its own; oclif looks at the commands' own files, and their errors are of their own classes */
+  readonly whole: () => Promise<{ readonly main: typeof main }>;
+}
+
 /** What is to be run. */
 interface Found {
   /** as it is typed */
   readonly name: string;
-  readonly module: URL;
+  readonly load: () => Promise<CommandModule>;
   readonly argv: readonly string[];
 }
 
@@ -40,12 +52,19 @@ function frontFlagsLast(argv: readonly string[]): string[] {
   return [...words.slice(0, end), ...argv.slice(0, at), ...words.slice(end)];
 }
 
-function findCommand(argv: readonly string[]): Found | undefined {
+function fromFile(path: string): Found['load'] | undefined {
+  const module = new URL(`${path}.js`, COMMANDS);
+  return existsSync(module) ? () => import(module.href) as Promise<CommandModule> : undefined;
+}
+
+function findCommand(argv: readonly string[], commands: Bundled['commands'] | undefined): Found | undefined {
   for (const length of [2, 1]) {
     const words = argv.slice(0, length);
     if (words.length < length || !words.every((word) => /^[a-z][a-z-]*$/.test(word))) continue;
-    const module = new URL(`${words.join('/')}.js`, COMMANDS);
-    if (existsSync(module)) return { name: words.join(' '), module, argv: argv.slice(length) };
+    const path = words.join('/');
+    const load =
+      commands === undefined ? fromFile(path) : Object.hasOwn(commands, path) ? commands[path] : undefined;
+    if (load !== undefined) return { name: words.join(' '), load, argv: argv.slice(length) };
   }
   return undefined;
 }
@@ -84,18 +103,18 @@ function watchOutput(): void {
  * Runs one command line. Never throws: failures are printed and become the exit status.
  * @param typed - words after the program's name
  * @param root - URL of the package's top directory
+ * @param bundled - where the modules are not files of their own
  */
-export async function main(typed: readonly string[], root: URL): Promise<void> {
+export async function main(typed: readonly string[], root: URL, bundled?: Bundled): Promise<void> {
   const json = typed.includes('--json');
+  const argv = frontFlagsLast(typed);
+  const found = asksForHelp(argv) ? undefined : findCommand(argv, bundled?.commands);
+  if (found === undefined && bundled !== undefined) return (await bundled.whole()).main(typed, root);
   watchOutput();
   try {
-    const argv = frontFlagsLast(typed);
-    const found = asksForHelp(argv) ? undefined : findCommand(argv);
     if (found === undefined) await throughOclif(argv, root);
     else {
-      const { default: Command } = (await import(found.module.href)) as {
-        default: new () => GtpkgCommand<never, unknown>;
-      };
+      const { default: Command } = await found.load();
       await new Command().run(found.name, found.argv);
     }
   } catch (error) {

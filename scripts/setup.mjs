@@ -1,6 +1,6 @@
 /**
  * Makes a fresh clone ready, and an unchanged one in no time: dependencies as the lock file has them, TypeScript built,
- * oclif's manifest written. Run by `npm run demo`, `npm test` and `npm run lint`; needs Node >= 20 and npm, nothing else.
+ * oclif's manifest and the program in few files written. Run by `npm run demo`, `npm test` and `npm run lint`; needs Node >= 20 and npm, nothing else.
  *
  * Dependencies are current when npm's own record of what it installed agrees with package-lock.json, version by version;
  * the build is current when no source file has another size or time than at the last build.
@@ -28,6 +28,7 @@ if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== sources) {
   removeStale();
   run(process.execPath, join('node_modules', 'typescript', 'bin', 'tsc'), '-b');
   run(process.execPath, join('scripts', 'manifest.mjs'));
+  run(process.execPath, join('scripts', 'bundle.mjs'));
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(STAMP, sources);
 }
@@ -53,11 +54,13 @@ function readJson(path) {
   }
 }
 
-// Names, sizes and times of all that the build reads.
+// Names, sizes and times of all that the build reads; bytecode is of one version of Node.
 function fingerprint() {
-  const hash = createHash('sha256').update(process.platform);
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${process.version}\n`);
   for (const path of walk(root, (name) =>
-    /\.ts$|^tsconfig.*\.json$|^package(-lock)?\.json$|^manifest\.mjs$/.test(name),
+    /\.ts$|^tsconfig.*\.json$|^package(-lock)?\.json$|^(manifest|bundle|bundle-cache)\.mjs$|^open-bundle\.js$/.test(
+      name,
+    ),
   )) {
     const { size, mtimeMs } = statSync(path);
     hash.update(`${relative(root, path)}\0${size}\0${mtimeMs}\n`);
