@@ -10,6 +10,7 @@ import { readManifest } from './claims.js';
 import { digestOnDisk } from './compose.js';
 import { quietly } from './foresee.js';
 import { historyIds, pinOf, readHistoryEntry, stateAfter, type HistoryPin } from './history.js';
+import type { TransactionStep } from './plan.js';
 import type { OpenRoot } from './root.js';
 import type { InstalledPackage, RootStatus } from './status.js';
 import { Walk } from './walk.js';
@@ -146,6 +147,29 @@ function stepOf(
 /** The same release, taken from the same place. */
 function isSame({ pin, source, suite }: InstalledPackage, other: HistoryPin): boolean {
   return pin.core.key === other.core && source === other.source && suite === other.suite;
+}
+
+/** A release that comes back, and what the status is to say of it. */
+export type Returning = Pick<
+  Extract<TransactionStep, { kind: 'install' }>,
+  'release' | 'source' | 'suite' | 'via'
+>;
+
+/** The steps as a transaction takes them, in their order. */
+export function backTransaction(
+  steps: readonly BackStep[],
+  returning: (step: Extract<BackStep, { kind: 'install' }>) => Returning,
+): TransactionStep[] {
+  return steps.flatMap((step): TransactionStep[] => {
+    const { kind, name } = step;
+    if (kind === 'mark') return [{ kind, name, auto: step.auto, held: step.held }];
+    if (kind === 'remove') return [{ kind, name, purge: step.purge }];
+    const { auto, held } = step.pin;
+    return [
+      { kind, auto, ...returning(step) },
+      { kind: 'mark', name, held },
+    ];
+  });
 }
 
 /** What backSteps() has to know, read from the disk. */

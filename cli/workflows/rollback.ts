@@ -44,15 +44,19 @@ export async function goBack(context: Context, request: BackRequest, options: Ba
   const lock = options.dryRun ? 'none' : 'exclusive';
   const root = await openRoot(context.settings.root, { lock, report: context.report });
   try {
-    return await new Way(context, root, { request, options }).go();
+    const installer = await import('../../installer/rollback.js');
+    return await new Way(context, root, { installer, request, options }).go();
   } finally {
     root.close();
   }
 }
 
+type Installer = typeof import('../../installer/rollback.js');
+
 class Way {
   readonly #context: Context;
   readonly #root: OpenRoot;
+  readonly #installer: Installer;
   readonly #status: RootStatus;
   readonly #options: BackOptions;
   readonly #kind: 'rollback' | 'undo';
@@ -64,11 +68,12 @@ class Way {
   constructor(
     context: Context,
     root: OpenRoot,
-    how: { readonly request: BackRequest; readonly options: BackOptions },
+    how: { readonly installer: Installer; readonly request: BackRequest; readonly options: BackOptions },
   ) {
     this.#context = context;
     this.#root = root;
     this.#status = root.status();
+    this.#installer = how.installer;
     this.#options = how.options;
     this.#kind = how.request.kind;
     const last = nextId(root.dir) - 1;
@@ -76,8 +81,8 @@ class Way {
   }
 
   async go(): Promise<WayBack> {
-    const { backFacts, backSteps } = await import('../../installer/rollback.js');
-    const wishes = await this.#wishes();
+    const { backFacts, backSteps } = this.#installer;
+    const wishes = this.#wishes();
     const facts = await backFacts(this.#root, wishes.keys(), {
       purge: this.#options.purge,
       runsScripts: this.#options.scripts !== undefined,
@@ -112,8 +117,8 @@ class Way {
     }
   }
 
-  async #wishes(): Promise<Wishes> {
-    const { changedSince, wishesOfRollback, wishesOfUndo } = await import('../../installer/rollback.js');
+  #wishes(): Wishes {
+    const { changedSince, wishesOfRollback, wishesOfUndo } = this.#installer;
     const { dir } = this.#root;
     if (this.#kind === 'rollback') return wishesOfRollback(dir, this.#status, this.#id);
     const { wishes, blocked } = wishesOfUndo(dir, this.#status, this.#id);
@@ -222,20 +227,11 @@ class Way {
   #transactionSteps(plan: Plan, { releases, via }: Verified): TransactionStep[] {
     const order = new Map(plan.steps.map(({ name }, at) => [name, at]));
     const place = (step: BackStep): number => order.get(step.name) ?? order.size;
-    return [...this.#steps]
-      .sort((a, b) => place(a) - place(b))
-      .flatMap((step): TransactionStep[] => {
-        const { name } = step;
-        if (step.kind === 'mark') return [{ kind: 'mark', name, auto: step.auto, held: step.held }];
-        if (step.kind === 'remove') return [{ kind: 'remove', name, purge: step.purge }];
-        const { old, release } = this.#verified(name, releases);
-        const { source, suite, pin } = old;
-        const { auto, held } = step.pin;
-        return [
-          { kind: 'install', release, auto, source, suite, via: via.get(pin) },
-          { kind: 'mark', name, held },
-        ];
-      });
+    const steps = [...this.#steps].sort((a, b) => place(a) - place(b));
+    return this.#installer.backTransaction(steps, ({ name }) => {
+      const { old, release } = this.#verified(name, releases);
+      return { release, source: old.source, suite: old.suite, via: via.get(old.pin) };
+    });
   }
 }
 

@@ -107,7 +107,7 @@ export function release(spec: PackageSpec): VerifiedRelease {
     ...Object.entries(spec.fields ?? {}),
     ['Description', `package ${name}\n with more text`],
   ]);
-  const seed = sha256(`${name} ${version}`);
+  const seed = sha256(Buffer.concat([Buffer.from(fields.toString()), manifestBytes]));
   const pin = {
     name,
     version,

@@ -12,12 +12,15 @@ export interface ModelSpec {
 }
 
 export type ModelStep =
-  | { readonly kind: 'install'; readonly spec: ModelSpec }
-  | { readonly kind: 'remove' | 'purge'; readonly name: string };
+  | { readonly kind: 'install'; readonly spec: ModelSpec; readonly auto: boolean }
+  | { readonly kind: 'remove' | 'purge'; readonly name: string }
+  | { readonly kind: 'mark'; readonly name: string; readonly auto?: boolean; readonly held?: boolean };
 
-interface ModelPackage {
+export interface ModelPackage {
   readonly spec: ModelSpec;
   readonly state: 'installed' | 'config-files';
+  readonly auto: boolean;
+  readonly held: boolean;
   readonly lost: Set<string>;
   /** conffile → what was shipped last; obsolete ones included */
   readonly base: Map<string, string>;
@@ -43,7 +46,12 @@ const directoriesOf = (spec: ModelSpec): Set<string> => new Set(Object.keys(spec
 export const emptyRoot = (): ModelRoot => ({ packages: new Map(), files: new Map(), directories: new Set() });
 
 /** The root after `steps`; the one given is not changed. @throws Refused */
-export function apply(root: ModelRoot, steps: readonly ModelStep[]): ModelRoot {
+export function apply(root: ModelRoot, all: readonly ModelStep[]): ModelRoot {
+  const steps = all.filter((step) => step.kind !== 'mark');
+  const coming = new Set(steps.map((step) => (step.kind === 'install' ? step.spec.name : step.name)));
+  for (const step of all)
+    if (step.kind === 'mark' && !coming.has(step.name) && root.packages.get(step.name)?.state !== 'installed')
+      throw new Refused(['NOT_INSTALLED']);
   const incoming = steps.flatMap((step) => (step.kind === 'install' ? step.spec : []));
   const leaving = new Set(steps.map((step) => (step.kind === 'install' ? step.spec.name : step.name)));
   for (const step of steps) {
@@ -150,12 +158,20 @@ export function apply(root: ModelRoot, steps: readonly ModelStep[]): ModelRoot {
         [...(root.packages.get(spec.name)?.base ?? [])].filter(([path]) => !winner.has(path)),
       );
       for (const path of spec.conffiles) base.set(path, spec.files[path] ?? '');
-      packages.set(spec.name, { spec, state: 'installed', lost: lost.get(spec.name) ?? new Set(), base });
+      const held = packages.get(spec.name)?.held ?? false;
+      const gone = lost.get(spec.name) ?? new Set();
+      packages.set(spec.name, { spec, state: 'installed', auto: step.auto, held, lost: gone, base });
       continue;
     }
     const pkg = packages.get(step.name);
     if (pkg === undefined || step.kind === 'purge' || pkg.base.size === 0) packages.delete(step.name);
-    else packages.set(step.name, { ...pkg, state: 'config-files', lost: new Set() });
+    else
+      packages.set(step.name, { ...pkg, state: 'config-files', auto: false, held: false, lost: new Set() });
+  }
+  for (const step of all) {
+    const pkg = step.kind === 'mark' ? packages.get(step.name) : undefined;
+    if (step.kind !== 'mark' || pkg?.state !== 'installed') continue;
+    packages.set(step.name, { ...pkg, auto: step.auto ?? pkg.auto, held: step.held ?? pkg.held });
   }
   return { packages, files, directories };
 }
