@@ -36,7 +36,7 @@ export interface Save {
   readonly path: string;
   readonly copy: string;
 }
-/** A directory that stays gets other permissions. */
+/** A directory or a file that stays gets other permissions; never a link, which chmod(2) would follow. */
 export interface Change {
   readonly kind: 'attributes';
   readonly path: string;
@@ -112,7 +112,8 @@ const STEPS: Steps = {
       disk.setAttributes(path, after);
     },
     undo(disk, { path, before }) {
-      if (disk.lstat(path)?.isDirectory() === true) disk.setAttributes(path, before);
+      const stats = disk.lstat(path);
+      if (stats?.isDirectory() === true || stats?.isFile() === true) disk.setAttributes(path, before);
     },
   },
 };

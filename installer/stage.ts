@@ -5,15 +5,15 @@
  * What the payload brings beyond the plan is refused; that all of it came is checked at the end.
  */
 import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
-import { GtpkgError, systemCode } from '../model/errors.js';
+import { GtpkgError } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
 import type { Attributes, Disk } from './disk.js';
 import type { FileTarget, FileTargets } from './lay-out.js';
-import { isText, type Owners } from './owners.js';
+import { makeHardLink, makeNode } from './entries.js';
+import type { Owners } from './owners.js';
 import type { Incoming } from './plan.js';
 import type { Placement, Survey } from './survey.js';
 
-const NO_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 /** In the first area: paths of the others, written before they are made, so that a later run finds and removes them. */
 export const AREAS_FILE = 'areas';
 
@@ -45,6 +45,11 @@ export class Staging {
   /** Files and directories made so far, for the flush. */
   get written(): readonly string[] {
     return this.#written;
+  }
+
+  /** Takes note of files that somebody else wrote into an area. */
+  wrote(paths: readonly string[]): void {
+    this.#written.push(...paths);
   }
 
   /** Makes the areas and the skeleton of new directories. */
@@ -146,50 +151,18 @@ export class Staging {
       this.#disk.symlink(entry.link ?? '', staged);
       this.#disk.setAttributes(staged, attributes, true);
     } else if (entry.type === 'h') {
-      this.#hardLink(`${by.name}/${entry.link ?? ''}`, staged, attributes);
+      const from = this.#received.get(`${by.name}/${entry.link ?? ''}`);
+      if (from === undefined)
+        throw new GtpkgError(
+          'PAYLOAD_CORRUPT',
+          `a hard link came before its file: ${pathToText(entry.link ?? '')}`,
+        );
+      if (makeHardLink(this.#disk, from, { path: staged, ...attributes }) === 'copied')
+        this.#written.push(staged);
     } else if (entry.type !== 'f') {
-      await this.#node(entry, staged, attributes);
+      await makeNode(this.#disk, entry, { path: staged, spare: () => this.#spare(), ...attributes });
     }
     this.#received.set(key, staged);
-  }
-
-  #hardLink(source: string, staged: string, attributes: Attributes): void {
-    const from = this.#received.get(source);
-    if (from === undefined)
-      throw new GtpkgError('PAYLOAD_CORRUPT', `a hard link came before its file: ${pathToText(source)}`);
-    try {
-      this.#disk.link(from, staged);
-    } catch (error) {
-      // the two names are on different file systems of this root, or it has no hard links
-      if (!NO_LINK.has(systemCode(error) ?? '')) throw error;
-      this.#disk.copy(from, staged, attributes);
-      this.#written.push(staged);
-    }
-  }
-
-  async #node(entry: ManifestEntry, staged: string, attributes: Attributes): Promise<void> {
-    if (entry.type !== 'p' && !this.#disk.asRoot) {
-      throw new GtpkgError(
-        'PERMISSION',
-        `/${pathToText(entry.path)} is a device node, which only root may make`,
-        {
-          hint: 'Install this package as root, or leave it out.',
-        },
-      );
-    }
-    // mknod(1) takes its name as text; the staged name may be bytes
-    const plain = isText(staged) ? staged : this.#spare();
-    try {
-      await this.#disk.makeNode(plain, entry.type as 'b' | 'c' | 'p', entry.link ?? '');
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT')
-        throw new GtpkgError('TOOL_MISSING', 'the program mknod is not here', { cause: error });
-      throw Object.assign(new Error(error instanceof Error ? error.message : 'mknod failed'), {
-        code: 'EPERM',
-      });
-    }
-    if (plain !== staged) this.#disk.rename(plain, staged);
-    this.#disk.setAttributes(staged, attributes);
   }
 
   #attributes(entry: ManifestEntry): Attributes & { readonly mtime: number } {

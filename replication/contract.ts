@@ -22,8 +22,8 @@ export interface FetchOptions {
   readonly timeout?: number;
   /** only what is here: OFFLINE when something is missing */
   readonly offline?: boolean;
-  /** only the first block of each core, where a release says what it is */
-  readonly heads?: boolean;
+  /** only so many blocks from the beginning of each core: in its first one a release says what it is */
+  readonly first?: number | undefined;
 }
 
 export interface WaitOptions {

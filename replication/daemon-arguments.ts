@@ -32,6 +32,11 @@ export class Arguments {
     return value;
   }
 
+  /** A number that may be left out. */
+  optional(name: string): number | undefined {
+    return this.#values[name] === undefined ? undefined : this.number(name);
+  }
+
   flag(name: string): boolean {
     return this.#values[name] === true;
   }

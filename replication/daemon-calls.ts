@@ -24,7 +24,7 @@ export const HANDLERS = {
       {
         ...args.wait(stop.signal),
         offline: args.flag('offline'),
-        heads: args.flag('heads'),
+        first: args.optional('first'),
         onProgress: (progress) => this.progress(call, progress),
       },
     );

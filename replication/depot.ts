@@ -141,8 +141,8 @@ export class LocalDepot implements Depot {
       const wanted = unique(refs);
       const held = await this.held(wanted);
       const missing = wanted.filter((ref, index) => held[index] !== ref.byteLength);
-      const total = bytesOf(wanted, options.heads);
-      const whole = total - bytesOf(missing, options.heads);
+      const total = bytesOf(wanted, options.first);
+      const whole = total - bytesOf(missing, options.first);
       const report = options.onProgress;
       const finished = wanted.flatMap((ref, index) => (held[index] === ref.byteLength ? ref.key : []));
       report?.({ done: whole, total, peers: this.#swarm?.links.size ?? 0, finished });
@@ -155,7 +155,7 @@ export class LocalDepot implements Depot {
         timeout: this.#timeout,
         lastSeen: await (this.#lastSeen ??= LastSeen.open(this.#options.home)),
         buckets: this.#buckets,
-        held: options.heads === true ? 0 : held.reduce((sum, bytes) => sum + bytes, 0) - whole,
+        held: options.first !== undefined ? 0 : held.reduce((sum, bytes) => sum + bytes, 0) - whole,
       };
       const stop = this.#stop.signal;
       this.#holdings.want(missing, 1);

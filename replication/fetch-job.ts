@@ -61,17 +61,17 @@ export class Job {
     this.#download = core.download({ start: 0, end: has.length });
   }
 
-  /** @param heads - only the first block is wanted */
+  /** @param options - `first`: only so many blocks are wanted */
   static async open(
     store: Corestore,
     ref: CoreRef,
-    { events, heads }: { readonly events: JobEvents; readonly heads: boolean },
+    { events, first = Infinity }: { readonly events: JobEvents; readonly first?: number | undefined },
   ): Promise<Job> {
     const core = store.get({ key: decodeCoreKey(ref.key) });
     await core.ready();
     try {
       if (core.length > 0) checkShape(core, ref);
-      const has = new Uint8Array(heads ? 1 : blockCount(ref.byteLength));
+      const has = new Uint8Array(Math.min(first, blockCount(ref.byteLength)));
       for (let index = 0; index < has.length; index++) {
         if (index < core.contiguousLength || (await core.has(index))) has[index] = 1;
       }

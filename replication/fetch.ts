@@ -82,7 +82,7 @@ class FetchRun {
     this.#options = options;
     this.#timeout = options.timeout ?? context.timeout;
     this.#waiting = [...refs].reverse();
-    this.#total = bytesOf(refs, options.heads);
+    this.#total = bytesOf(refs, options.first);
     this.#lifeBytes = context.swarm.links.traffic.bytesIn;
   }
 
@@ -145,7 +145,7 @@ class FetchRun {
         },
         failed: (cause: unknown) => this.#finish(cause),
       };
-      job = await Job.open(this.#context.store, ref, { events, heads: this.#options.heads === true });
+      job = await Job.open(this.#context.store, ref, { events, first: this.#options.first });
     } catch (cause) {
       this.#opening--;
       this.#finish(storeFailure(cause));

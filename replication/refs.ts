@@ -24,9 +24,9 @@ export function unique(refs: readonly CoreRef[]): CoreRef[] {
   return [...known.values()];
 }
 
-/** How many bytes they have together; with `heads`, their first blocks. */
-export function bytesOf(refs: readonly CoreRef[], heads = false): number {
-  const most = heads ? limits.RELEASE_CHUNK : Infinity;
+/** How many bytes they have together, or so many blocks from the beginning of each. */
+export function bytesOf(refs: readonly CoreRef[], first = Infinity): number {
+  const most = first * limits.RELEASE_CHUNK;
   return refs.reduce((sum, ref) => sum + Math.min(ref.byteLength, most), 0);
 }
 

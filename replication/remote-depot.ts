@@ -111,7 +111,7 @@ export class RemoteDepot implements Depot {
     const { signal, onProgress } = options;
     await this.#channel.call(
       'fetch',
-      { refs: refs.map(encodeRef), offline, heads: options.heads === true, ...this.#timeout(options) },
+      { refs: refs.map(encodeRef), offline, first: options.first, ...this.#timeout(options) },
       { signal, onProgress },
     );
   }

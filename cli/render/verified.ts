@@ -1,6 +1,7 @@
 /** What verify prints: one line a difference. */
+import type { Repair } from '../workflows/repair.js';
 import type { Verification } from '../workflows/root.js';
-import { count, oneLine } from './table.js';
+import { count, oneLine, size } from './table.js';
 
 const SHOWN_EXTRA = 20;
 
@@ -28,4 +29,21 @@ export function renderVerified({ root, differences, packages, ok, extra, moreExt
       ? `All as signed: ${checked}.`
       : `${count(differences.filter((each) => !each.conffile).length, 'difference')} from the signed manifests (${checked}).`,
   ].join('\n');
+}
+
+/** What was put back, what was not, and what is the matter still. */
+export function renderRepair(repair: Repair): string {
+  const { repaired, left, dryRun, fetched, transaction } = repair;
+  const verb = dryRun ? 'would be put back' : 'put back';
+  const lines = repaired.map((each) =>
+    oneLine(`${each.package}: /${each.path}: ${verb} (${each.kinds.join(', ')})`),
+  );
+  lines.push(...left.map((each) => oneLine(`${each.package}: /${each.path}: left (${each.why})`)));
+  if (dryRun)
+    return [...lines, `At most ${size(fetched)} to fetch. Nothing was changed (--dry-run).`].join('\n');
+  if (transaction !== null)
+    lines.push(
+      `Repaired: ${count(repaired.length, 'path')}, ${size(fetched)} fetched. Transaction ${transaction}.`,
+    );
+  return [...lines, renderVerified(repair)].join('\n');
 }

@@ -149,6 +149,6 @@ export class Arrivals {
       report({ kind: 'advance', id: 'fetch', done: this.#done, total, note });
       onFinished(finished);
     };
-    await depot.fetch(refs, { heads, signal: this.#stop.signal, onProgress });
+    await depot.fetch(refs, { first: heads ? 1 : undefined, signal: this.#stop.signal, onProgress });
   }
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToText } from '../../model/bytes.js';
+import type { Findings } from '../../installer/verify.js';
 import type { Context } from '../context.js';
 import { notInstalled, someWords } from './versions.js';
 
@@ -73,11 +74,16 @@ export async function verifyInstalled(context: Context, words: readonly string[]
   const { root } = context.settings;
   const names = await installedNames(context, words);
   const { verifyAll } = await import('../../installer/verify.js');
-  const { differences: found, extras } = await verifyAll(
-    root,
-    words.length === 0 ? undefined : names,
-    context.report,
-  );
+  const wanted = words.length === 0 ? undefined : names;
+  return toVerification(root, names.length, await verifyAll(root, wanted, context.report));
+}
+
+/** What was found, as it is told. @param packages - how many were looked at */
+export function toVerification(
+  root: string,
+  packages: number,
+  { differences: found, extras }: Findings,
+): Verification {
   const differences = found.map(
     ({ package: name, path, diverted, kind, expected, actual, conffile }): Difference => ({
       package: name,
@@ -92,7 +98,7 @@ export async function verifyInstalled(context: Context, words: readonly string[]
   return {
     root,
     ok: differences.every((each) => each.conffile),
-    packages: names.length,
+    packages,
     differences,
     extra: extras.paths.map(({ path, kind }) => ({ path: pathToText(path), kind })),
     moreExtra: extras.more,
