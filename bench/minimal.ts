@@ -1,7 +1,7 @@
 /**
  * A minimal Debian system from the same local .debs: gtpkg, debootstrap, mmdebstrap. All scripts run, all are durable as they are by default.
  *
- *     node dist/bench/minimal.js [--runs N] [--compression N]
+ *     node dist/bench/minimal.js [--runs N] [--compression N] [--only NAME]
  *
  * gtpkg is measured twice: fetching from a seeder on loopback, and with the releases in its store. Every round runs all of them once; the
  * ratios are of one round, their median counts. Before that the files of gtpkg's system are compared with debootstrap's; a difference that is not in
@@ -92,7 +92,11 @@ async function compareFiles(ours: string, theirs: string): Promise<boolean> {
 }
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '3' }, compression: { type: 'string', default: '1' } },
+  options: {
+    runs: { type: 'string', default: '3' },
+    compression: { type: 'string', default: '1' },
+    only: { type: 'string', multiple: true },
+  },
 });
 if (process.getuid?.() !== 0) throw new Error('only root can make a system');
 
@@ -155,6 +159,8 @@ try {
           '--variant=minbase',
           '--mode=root',
           '--skip=check/qemu,check/chroot',
+          // usr-is-merged, which debootstrap takes too, insists on it
+          `--hook-dir=${join(others.folder, 'usr/share/mmdebstrap/hooks/merged-usr')}`,
           `--include=${names.join(',')}`,
           'bookworm',
           await fresh('by-mmdebstrap'),
@@ -163,6 +169,8 @@ try {
         env: others.env,
       }),
   };
+  for (const name of Object.keys(contenders))
+    if (values.only?.includes(name) === false) delete contenders[name];
   const results = new Map<string, Usage[]>();
   for (let round = 0; round < Number(values.runs); round++) {
     for (const [name, once] of Object.entries(contenders)) {

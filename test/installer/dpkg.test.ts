@@ -1,53 +1,10 @@
 /** dpkg itself as the judge: the same packages, the same user, the same root in the end. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { deb, dpkg, dpkgRoot, noDpkg } from './debs.js';
 import * as h from './helpers.js';
-
-function missing(): string | false {
-  if (process.getuid?.() !== 0) return 'dpkg --root needs root';
-  for (const tool of ['dpkg', 'dpkg-deb'])
-    if (spawnSync(tool, ['--version']).error !== undefined) return `${tool} is not here`;
-  return false;
-}
-
-/** The same package as a .deb. */
-function deb(work: string, spec: h.PackageSpec): string {
-  const { name, version = '1', files = {}, conffiles = [], replaces } = spec;
-  const dir = fs.mkdtempSync(join(work, 'deb-'));
-  fs.mkdirSync(join(dir, 'DEBIAN'));
-  const control = [
-    `Package: ${name}`,
-    `Version: ${version}`,
-    'Architecture: all',
-    'Maintainer: Test <test@example.org>',
-    `Description: ${name}`,
-  ];
-  if (replaces !== undefined) control.push(`Replaces: ${replaces}`);
-  fs.writeFileSync(join(dir, 'DEBIAN/control'), `${control.join('\n')}\n`);
-  if (conffiles.length > 0)
-    fs.writeFileSync(join(dir, 'DEBIAN/conffiles'), conffiles.map((path) => `/${path}\n`).join(''));
-  for (const [path, one] of Object.entries(files)) {
-    const {
-      type = 'f',
-      content = '',
-      link = '',
-      mode = type === 'd' ? 0o755 : 0o644,
-    } = typeof one === 'string' ? { content: one } : one;
-    const full = join(dir, path);
-    fs.mkdirSync(join(full, '..'), { recursive: true });
-    if (type === 'd') fs.mkdirSync(full, { recursive: true });
-    else if (type === 'l') fs.symlinkSync(link, full);
-    else if (type === 'h') fs.linkSync(join(dir, link), full);
-    else fs.writeFileSync(full, content);
-    if (type === 'f' || type === 'd') fs.chmodSync(full, mode);
-  }
-  const file = `${dir}.deb`;
-  execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Znone', dir, file], { stdio: 'pipe' });
-  return file;
-}
 
 type Action =
   | { readonly install: readonly h.PackageSpec[] }
@@ -55,25 +12,13 @@ type Action =
   | { readonly user: (dir: string) => void };
 
 function byDpkg(work: string, dir: string, action: Action): void {
-  const dpkg = (...args: string[]): string =>
-    execFileSync(
-      'dpkg',
-      [
-        `--root=${dir}`,
-        '--force-confold',
-        '--force-unsafe-io',
-        '--force-not-root',
-        '--log=/dev/null',
-        ...args,
-      ],
-      {
-        encoding: 'utf8',
-        stdio: 'pipe',
-      },
-    );
-  if ('user' in action) action.user(dir);
-  else if ('install' in action) dpkg('--install', ...action.install.map((spec) => deb(work, spec)));
-  else dpkg(action.purge === true ? '--purge' : '--remove', action.remove);
+  if ('user' in action) return action.user(dir);
+  const words =
+    'install' in action
+      ? ['--install', ...action.install.map((spec) => deb(work, spec))]
+      : [action.purge === true ? '--purge' : '--remove', action.remove];
+  const { status, output } = dpkg(dir, ...words);
+  assert.equal(status, 0, output);
 }
 
 async function byUs(dir: string, action: Action): Promise<void> {
@@ -171,11 +116,9 @@ const STORIES: Readonly<Record<string, readonly Action[]>> = {
 }; // prettier-ignore
 
 for (const [story, actions] of Object.entries(STORIES)) {
-  test(`as dpkg does: ${story}`, { skip: missing() }, async (t) => {
+  test(`as dpkg does: ${story}`, { skip: noDpkg() }, async (t) => {
     const [work, theirs, ours] = [h.tempDir(t), h.tempDir(t), h.tempDir(t)];
-    fs.mkdirSync(join(theirs, 'var/lib/dpkg/info'), { recursive: true });
-    fs.mkdirSync(join(theirs, 'var/lib/dpkg/updates'));
-    fs.writeFileSync(join(theirs, 'var/lib/dpkg/status'), '');
+    dpkgRoot(theirs);
     for (const [at, action] of actions.entries()) {
       byDpkg(work, theirs, action);
       await byUs(ours, action);
