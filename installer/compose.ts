@@ -58,14 +58,19 @@ export async function digestOnDisk(disk: Disk, path: string): Promise<Sha256 | '
   return hash.digest('hex') as Sha256;
 }
 
-/** What is to be done about each conffile, as things are on the disk now. */
+/**
+ * What is to be done about each conffile, as things are on the disk now.
+ * @param phase - of those that come in it; default: of all
+ */
 export async function conffileDecisions(
   context: ComposeContext,
+  phase?: number,
 ): Promise<ReadonlyMap<Placement, ConffileDecision>> {
   const decisions = new Map<Placement, ConffileDecision>();
   for (const placement of context.survey.placements) {
     const { conffile } = placement;
     if (conffile?.entry.sha256 === undefined) continue;
+    if (phase !== undefined && context.survey.phase(placement.path) !== phase) continue;
     const isTree = placement.inTree && !context.disk.exists(parentPath(placement.path));
     const current: ConffileFacts['current'] = isTree
       ? 'absent'
@@ -98,15 +103,8 @@ function beside(path: string, end: string): BytePath | undefined {
   return name.length + end.length > MAX_NAME ? undefined : (`${path}${end}` as BytePath);
 }
 
-/** @throws GtpkgError ROOT_OBSTRUCTED when the root changed so that the survey no longer fits; the system's errors */
-export function composeOperations(
-  context: ComposeContext,
-  decisions: ReadonlyMap<Placement, ConffileDecision>,
-): Operation[] {
-  return new Composer(context).compose(decisions);
-}
-
-class Composer {
+/** Finds the operations of one phase after the other. */
+export class Composer {
   readonly #context: ComposeContext;
   readonly #disk: Disk;
   readonly #placed: ReadonlySet<string>;
@@ -123,17 +121,23 @@ class Composer {
     this.#backups = context.survey.areas[0]?.path ?? '';
   }
 
-  compose(decisions: ReadonlyMap<Placement, ConffileDecision>): Operation[] {
+  /**
+   * @param decisions - about the conffiles of the phase
+   * @throws GtpkgError ROOT_OBSTRUCTED when the root changed so that the survey no longer fits; the system's errors
+   */
+  compose(decisions: ReadonlyMap<Placement, ConffileDecision>, phase: number): Operation[] {
     const { survey } = this.#context;
-    const operations: Operation[] = [...this.#directoryChanges()];
+    const isDue = ({ path }: { readonly path: string }): boolean => survey.phase(path) === phase;
+    const operations: Operation[] = [...this.#directoryChanges().filter(isDue)];
     for (const path of survey.cleared) {
+      if (!isDue({ path })) continue;
       const left =
         this.#disk.look(path).kind === 'dir' ? firstLeft(this.#disk, path, survey.going) : undefined;
       if (left !== undefined) throw obstructed(left, 'came while the transaction was being prepared');
       operations.push(this.#remove(path));
     }
     for (const directory of survey.directories) {
-      if (!isRoot(directory, this.#live)) continue;
+      if (!isDue(directory) || !isRoot(directory, this.#live)) continue;
       if (this.#isLive(directory.path)) {
         this.#live.add(directory.path);
         continue;
@@ -141,12 +145,12 @@ class Composer {
       operations.push({ kind: 'place', staged: directory.staged, path: directory.path });
       operations.push(...this.#finalMode(directory));
     }
-    for (const placement of survey.placements) {
+    for (const placement of survey.placements.filter(isDue)) {
       const decision = decisions.get(placement);
       if (decision !== undefined) operations.push(...this.#conffile(placement, decision));
       else if (!this.#inTree(placement)) operations.push(this.#put(placement.staged, placement.path));
     }
-    for (const path of survey.removals) operations.push(this.#remove(path));
+    for (const path of survey.removals) if (isDue({ path })) operations.push(this.#remove(path));
     return operations;
   }
 

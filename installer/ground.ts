@@ -15,7 +15,7 @@ export interface Area {
   readonly device: number;
 }
 
-/** A directory that is not there yet. `staged` is where it is built; a top is renamed into place with all below it. */
+/** A directory that is not there yet. `staged` is where it is built; a top is renamed into place with all below it that is of its phase. */
 export interface FreshDirectory {
   readonly path: BytePath;
   readonly staged: BytePath;
@@ -23,6 +23,9 @@ export interface FreshDirectory {
   /** undefined when no package has it: it is only on the way */
   slot: Slot | undefined;
 }
+
+/** The phase in which a physical path comes; of a directory, the first in which something in it does. */
+export type PhaseOf = (path: string) => number;
 
 /** A directory as a place for new things. */
 export interface Home {
@@ -35,6 +38,7 @@ export class Ground {
   readonly #disk: Disk;
   readonly #state: StatePaths;
   readonly #id: string;
+  readonly #phase: PhaseOf;
   readonly #homes = new Map<string, Home>();
   readonly #areas = new Map<number, Area>();
   readonly #fresh = new Map<string, FreshDirectory>();
@@ -42,10 +46,14 @@ export class Ground {
   #counter = 0;
 
   /** @param options - `id` names the staging directories */
-  constructor(disk: Disk, options: { readonly state: StatePaths; readonly id: string }) {
+  constructor(
+    disk: Disk,
+    options: { readonly state: StatePaths; readonly id: string; readonly phase: PhaseOf },
+  ) {
     this.#disk = disk;
     this.#state = options.state;
     this.#id = options.id;
+    this.#phase = options.phase;
     // our own state is written in every transaction, so its file system's area comes first
     const { staging } = options.state;
     this.#area(staging, disk.lstat(staging)?.dev ?? 0);
@@ -83,8 +91,10 @@ export class Ground {
 
   /** Where something for `path` is staged: inside its new directory, or by itself. */
   staged(path: BytePath): { readonly staged: BytePath; readonly area: Area; readonly inTree: boolean } {
-    const { area, staged } = this.home(parentPath(path));
-    if (staged === undefined) return { staged: this.#flat(area), area, inTree: false };
+    const parent = parentPath(path);
+    const { area, staged } = this.home(parent);
+    if (staged === undefined || this.#phase(path) !== this.#phase(parent))
+      return { staged: this.#flat(area), area, inTree: false };
     return { staged: joinPath(staged, path.slice(path.lastIndexOf('/') + 1)), area, inTree: true };
   }
 
@@ -103,10 +113,12 @@ export class Ground {
 
   #build(path: BytePath): Home {
     const parent = this.home(parentPath(path));
-    const top = parent.staged === undefined;
-    const staged = top
-      ? this.#flat(parent.area)
-      : joinPath(parent.staged, path.slice(path.lastIndexOf('/') + 1));
+    const isLater = this.#phase(path) !== this.#phase(parentPath(path));
+    const top = parent.staged === undefined || isLater;
+    const staged =
+      parent.staged === undefined || isLater
+        ? this.#flat(parent.area)
+        : joinPath(parent.staged, path.slice(path.lastIndexOf('/') + 1));
     this.#fresh.set(path, { path, staged, top, slot: undefined });
     return { area: parent.area, staged };
   }

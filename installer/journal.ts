@@ -1,15 +1,15 @@
 /**
  * The journal: everything that one transaction will do, on the disk before the first of it is done.
- * docs/formats/root-state.md §journal, version 2; ADR 0005 and 0015.
+ * docs/formats/root-state.md §journal, version 3; ADR 0005 and 0015.
  *
- *     {"journal":2,"id":…,"command":…,"areas":[…],"prune":[…],"scripts":…,"acts":[…]}
+ *     {"journal":3,"id":…,"command":…,"areas":[…],"prune":[…],"ends":[…],"scripts":…,"acts":[…]}
  *     {"kind":"place",…}            one operation a line, in order
  *     {"end":N,"sha256":"…"}        N operations; digest of all bytes before this line
  *     {"act":{…}}                   appended before a maintainer script starts
  *     {"committed":true}            appended; whatever is cut short at the end is not there
  *
  * Without the last line the transaction is undone; with it only the clearing up is left. A transaction that runs scripts before files change
- * writes a journal without operations first, and then a second one in its place.
+ * writes a journal without operations first, and then a second one in its place; one of several phases (phases.ts) a longer one for each.
  */
 import { createHash } from 'node:crypto';
 import { isSafePath, joinPath, type BytePath } from '../model/bytes.js';
@@ -29,6 +29,8 @@ export interface Journal {
   /** directories that go when they are empty, deepest first, after the commit */
   readonly prune: readonly string[];
   readonly operations: readonly Operation[];
+  /** of each phase that has begun to change files: how many operations there are up to its end */
+  readonly ends: readonly number[];
   /** how scripts run; undefined: none does */
   readonly scripts?: ScriptPolicy | undefined;
   /** those that were begun, in order */
@@ -47,7 +49,7 @@ const SPELLING = { place: 2, replace: 3, remove: 2, save: 2, attributes: 1 } as 
 
 function encode(journal: Journal): Buffer {
   const { operations, ...head } = journal;
-  const body = [{ journal: 2, ...head }, ...operations].map((line) => `${JSON.stringify(line)}\n`).join('');
+  const body = [{ journal: 3, ...head }, ...operations].map((line) => `${JSON.stringify(line)}\n`).join('');
   const sha256 = createHash('sha256').update(body).digest('hex');
   return Buffer.from(`${body}${JSON.stringify({ end: operations.length, sha256 })}\n`);
 }
@@ -104,7 +106,9 @@ function checkOperation(value: unknown): Operation | undefined {
   return value as Operation;
 }
 
-const STEPS = ['prerm', 'preinst', 'postrm', 'configure', 'triggered', 'purge'];
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const STEPS = ['deconfigure', 'prerm', 'preinst', 'postrm', 'configure', 'triggered', 'purge'];
 
 function isCall(value: unknown): value is ScriptCall {
   if (typeof value !== 'object' || value === null) return false;
@@ -120,12 +124,21 @@ function isCall(value: unknown): value is ScriptCall {
 
 function checkAct(value: unknown): Act | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { package: name, step, call, rescue, undo } = value as Record<string, unknown>;
+  const { package: name, phase, step, call, rescue, undo } = value as Record<string, unknown>;
+  if (phase !== undefined && !isCount(phase)) return undefined;
   if (typeof name !== 'string' || !STEPS.includes(step as string)) return undefined;
   if (![call, rescue].every((one) => one === undefined || isCall(one))) return undefined;
   const { placed, restored } = (undo ?? {}) as Record<string, unknown>;
   const areCalls = [placed, restored].every((list) => Array.isArray(list) && list.every(isCall));
   return areCalls ? (value as Act) : undefined;
+}
+
+function areEnds(ends: unknown, total: number): ends is readonly number[] {
+  return (
+    Array.isArray(ends) &&
+    ends.every((end, at) => isCount(end) && end >= (at === 0 ? 0 : ends[at - 1])) &&
+    (ends.at(-1) ?? 0) === total
+  );
 }
 
 // What was appended: acts, perhaps a commit. A line without its newline was never acknowledged.
@@ -151,13 +164,15 @@ export function readJournal(disk: Disk, state: StatePaths): FoundJournal | undef
     if (createHash('sha256').update(body).digest('hex') !== sha256)
       throw corrupt(state, 'its digest is wrong');
     const head = JSON.parse(lines[0] ?? '') as Omit<Journal, 'operations'> & { journal: number };
-    // version 1 knew no scripts
-    if (head.journal !== 1 && head.journal !== 2)
-      throw corrupt(state, `it has version ${head.journal}, this gtpkg knows 2`);
+    // version 1 knew no scripts, version 2 no phases
+    if (![1, 2, 3].includes(head.journal))
+      throw corrupt(state, `it has version ${head.journal}, this gtpkg knows 3`);
     const operations = lines.slice(1, end).map((line) => checkOperation(JSON.parse(line)));
     if (operations.length !== count || operations.includes(undefined))
       throw corrupt(state, 'an operation is wrong');
     if (![...head.areas, ...head.prune].every(isSafePath)) throw corrupt(state, 'a path is wrong');
+    const ends = head.journal === 3 ? head.ends : operations.length > 0 ? [operations.length] : [];
+    if (!areEnds(ends, operations.length)) throw corrupt(state, 'its phases are wrong');
     const tail = checkTail(lines.slice(end + 1));
     const acts = [...(head.journal === 1 ? [] : head.acts.map(checkAct)), ...tail.acts];
     if (acts.includes(undefined)) throw corrupt(state, 'an act is wrong');
@@ -169,6 +184,7 @@ export function readJournal(disk: Disk, state: StatePaths): FoundJournal | undef
         areas,
         prune,
         operations: operations as Operation[],
+        ends,
         scripts,
         acts: acts as Act[],
       },

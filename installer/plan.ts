@@ -14,6 +14,7 @@ import { manifestSize, type Manifest, type ManifestEntry } from '../model/manife
 import type { DeltaRef, VerifiedRelease } from '../model/release.js';
 import type { Claims } from './claims.js';
 import { changesOf } from './changes.js';
+import { phasesOf, type Phases } from './phases.js';
 import type { Contender } from './settle.js';
 import { fillSlots, settleClaims } from './slots.js';
 import type { InstalledPackage, RootStatus } from './status.js';
@@ -97,6 +98,7 @@ export interface TransactionPlan {
   readonly lost: ReadonlyMap<string, ReadonlySet<string>>;
   /** bytes of the files that are written */
   readonly bytes: number;
+  readonly phases: Phases;
 }
 
 export interface PlanInput {
@@ -108,6 +110,8 @@ export interface PlanInput {
   readonly claims: Claims;
   /** maintainer scripts are run in this transaction */
   readonly runsScripts?: boolean;
+  /** the root has no shell yet: its packages come at once, whatever they Pre-Depend on */
+  readonly fromNothing?: boolean;
   /** installed packages with a postrm: a purge has something to do even where they leave no conffiles */
   readonly postrm?: ReadonlySet<string>;
 }
@@ -174,6 +178,8 @@ export function planTransaction(input: PlanInput): TransactionPlan {
     conffiles,
     lost,
     bytes,
+    phases:
+      input.runsScripts === true && input.fromNothing !== true ? phasesOf(incoming, input.status) : new Map(),
   };
 }
 

@@ -113,6 +113,7 @@ export function prepare(
       manifests,
       claims: gatherClaims(dir, status, { leaving, wanted }),
       runsScripts: scripts !== undefined,
+      fromNothing: scripts?.how === 'inside' && !hasShell(disk),
       postrm: new Set([...leaving].filter((name) => disk.exists(joinPath(state.scripts, `${name}/postrm`)))),
     };
     const plan = planTransaction(input);

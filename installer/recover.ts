@@ -32,9 +32,13 @@ export interface Recovery {
 export async function rollBack(disk: Disk, state: StatePaths, journal: Journal): Promise<readonly string[]> {
   const unwind = journal.acts.length === 0 ? undefined : await unwinding(disk, state, journal);
   try {
-    await unwind?.call('placed');
-    for (const operation of [...journal.operations].reverse()) revert(disk, operation);
-    await unwind?.call('restored');
+    const { operations, ends } = journal;
+    for (let phase = Math.max(ends.length - 1, unwind?.lastPhase ?? 0); phase >= 0; phase--) {
+      await unwind?.call(phase, 'placed');
+      const from = phase === 0 ? 0 : (ends[phase - 1] ?? operations.length);
+      for (const operation of operations.slice(from, ends[phase]).reverse()) revert(disk, operation);
+      await unwind?.call(phase, 'restored');
+    }
   } finally {
     await unwind?.close();
   }

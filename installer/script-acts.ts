@@ -5,14 +5,15 @@
  * An *act* is one step of one package. It is written to the journal before its script starts, with the calls that undo it; so whoever
  * finds the journal can unwind without knowing anything else:
  *
- *     prerm of what goes · preinst of what comes │ files change │ postrm of what went · postinst in order of dependency · postrm purge
+ *     prerm of what goes · preinst of what comes │ files change │ postrm of what went · postinst in order of dependency │ … │ postrm purge
  *
- * Taken back in reverse: `undo.placed` while the new files are still there, then the files, then `undo.restored`. With one package that is
+ * Once for each phase (phases.ts); mostly there is one. Taken back in reverse: `undo.placed` while the new files are still there, then the files, then `undo.restored`. With one package that is
  * dpkg's own unwinding. What dpkg leaves half-configured is taken back too: a new package is removed and purged, an upgraded one is left
  * with `prerm upgrade OLD`, as in a downgrade.
  */
+import { favours, type Favour } from './in-favour.js';
 import type { Incoming, PackageChange, TransactionPlan } from './plan.js';
-import type { InstalledPackage } from './status.js';
+import type { InstalledPackage, RootStatus } from './status.js';
 
 export const MAINTAINER_SCRIPTS = ['preinst', 'postinst', 'prerm', 'postrm'] as const;
 export type MaintainerScript = (typeof MAINTAINER_SCRIPTS)[number];
@@ -30,7 +31,9 @@ export interface ScriptCall {
 /** One step of one package. */
 export interface Act {
   readonly package: string;
-  readonly step: 'prerm' | 'preinst' | 'postrm' | 'configure' | 'triggered' | 'purge';
+  /** in which phase; undefined: the first, or the only one */
+  readonly phase?: number;
+  readonly step: 'prerm' | 'deconfigure' | 'preinst' | 'postrm' | 'configure' | 'triggered' | 'purge';
   /** undefined: the package has no such script; the step counts all the same */
   readonly call?: ScriptCall | undefined;
   /** tried when `call` fails: a newer script can make good what an older one cannot */
@@ -57,34 +60,83 @@ export interface Acts {
 /** The copy of a package's script: of the version that is installed, or of the one that comes. Undefined when it has none. */
 export type FindScript = (name: string, which: 'old' | 'new', script: MaintainerScript) => string | undefined;
 
-/**
- * @param find - where scripts are
- * @param order - incoming packages in the order in which they are to be configured
- */
-export function scriptActs(plan: TransactionPlan, find: FindScript, order: readonly Incoming[]): Acts {
-  const before: Act[] = [];
-  const placed: Act[] = [];
-  const purge: Act[] = [];
+/** What the acts of a transaction follow from. */
+export interface ActsContext {
+  readonly status: RootStatus;
+  /** where scripts are */
+  readonly find: FindScript;
+  /** incoming packages in the order in which they are to be configured */
+  readonly order: readonly Incoming[];
+}
+
+/** The acts of a transaction; those of a phase are to be run together, in the order of the lists. */
+export function scriptActs(plan: TransactionPlan, { status, find, order }: ActsContext): Acts {
+  const acts: Record<'before' | 'placed' | 'purge', Act[]> = { before: [], placed: [], purge: [] };
   const configure = new Map<string, Act>();
-  const incoming = new Map(plan.incoming.map((by) => [by.name, by]));
+  const incoming = new Set(plan.incoming.map(({ name }) => name));
+  const favour = favours(plan, status);
+  const taken = new Set([...favour.values()].flatMap(({ removed }) => removed.map(({ name }) => name)));
+  const add = (kind: keyof typeof acts, list: readonly Act[], phase: number): void =>
+    void acts[kind].push(...list.map((act) => inPhase(act, phase)));
   for (const change of plan.changes) {
-    const by = incoming.get(change.name);
-    if (by === undefined && change.action !== 'mark') {
-      const acts = removal(change, find);
-      before.push(...acts.before);
-      placed.push(...acts.placed);
-      purge.push(...acts.purge);
+    if (incoming.has(change.name) || change.action === 'mark' || taken.has(change.name)) continue;
+    const own = removal(change, find);
+    for (const kind of ['before', 'placed', 'purge'] as const) add(kind, own[kind], 0);
+  }
+  for (const change of plan.changes) {
+    if (!incoming.has(change.name)) continue;
+    const phase = plan.phases.get(change.name) ?? 0;
+    const own = arrival(change, find);
+    const { deconfigured = [], removed = [] } = favour.get(change.name) ?? {};
+    const words = ['in-favour', change.name, change.to?.version ?? ''];
+    const removals = removed.map((one) => removal(one, find, words));
+    const prerm = own.before.filter(({ step }) => step === 'prerm');
+    add('before', prerm, phase);
+    add(
+      'before',
+      deconfigured.flatMap((one) => deconfigure(one, find, words)),
+      phase,
+    );
+    for (const kind of ['before', 'placed', 'purge'] as const) {
+      if (kind === 'placed') add('placed', own.placed, phase);
+      add(
+        kind,
+        removals.flatMap((one) => one[kind]),
+        phase,
+      );
     }
+    add(
+      'before',
+      own.before.filter((act) => !prerm.includes(act)),
+      phase,
+    );
+    configure.set(change.name, inPhase(own.configure, phase));
   }
-  for (const change of plan.changes) {
-    const by = incoming.get(change.name);
-    if (by === undefined) continue;
-    const acts = arrival(change, find);
-    before.push(...acts.before);
-    placed.push(...acts.placed);
-    configure.set(change.name, acts.configure);
-  }
-  return { before, placed, purge, configure: order.flatMap(({ name }) => configure.get(name) ?? []) };
+  return { ...acts, configure: order.flatMap(({ name }) => configure.get(name) ?? []) };
+}
+
+function inPhase(act: Act, phase: number): Act {
+  return phase === 0 ? act : { ...act, phase };
+}
+
+// Its prerm is called again when it is upgraded, as dpkg does.
+function deconfigure(
+  { change: { name, from }, removing }: Favour['deconfigured'][number],
+  find: FindScript,
+  favour: readonly string[],
+): Act[] {
+  const old = ran(from);
+  if (old === undefined) return [];
+  const call = caller(find, old, 'old');
+  const words = removing === undefined ? favour : [...favour, 'removing', removing.name, removing.version];
+  return [
+    {
+      package: name,
+      step: 'deconfigure',
+      call: call('prerm', 'deconfigure', ...words),
+      undo: { placed: [], restored: calls(call('postinst', 'abort-deconfigure', ...words)) },
+    },
+  ];
 }
 
 // Never configured: its scripts have nothing to take back.
@@ -110,6 +162,7 @@ const calls = (...list: readonly (ScriptCall | undefined)[]): ScriptCall[] =>
 function removal(
   { name, action, from }: PackageChange,
   find: FindScript,
+  favour: readonly string[] = [],
 ): Record<'before' | 'placed' | 'purge', Act[]> {
   const old = ran(from);
   if (old === undefined) return { before: [], placed: [], purge: [] };
@@ -122,8 +175,8 @@ function removal(
           {
             package: name,
             step: 'prerm',
-            call: call('prerm', 'remove'),
-            undo: { placed: [], restored: calls(call('postinst', 'abort-remove')) },
+            call: call('prerm', 'remove', ...favour),
+            undo: { placed: [], restored: calls(call('postinst', 'abort-remove', ...favour)) },
           },
         ]
       : [],
@@ -203,45 +256,4 @@ function arrival(
       undo: { placed: calls(next('prerm', 'upgrade', version)), restored: [] },
     },
   };
-}
-
-/** The calls that take back `acts`, which ran in that order: first those for `placed`, then those for `restored`. */
-export function undoCalls(
-  acts: readonly Act[],
-): Readonly<Record<'placed' | 'restored', readonly ScriptCall[]>> {
-  const reverse = [...acts].reverse();
-  // what came as far as its postinst is removed, not called off
-  const gone = new Set(reverse.flatMap((act) => (isFirstConfigure(act) ? act.package : [])));
-  return {
-    placed: reverse.flatMap((act) => act.undo.placed),
-    restored: reverse.flatMap((act) =>
-      act.step === 'preinst' && gone.has(act.package) ? [] : act.undo.restored,
-    ),
-  };
-}
-
-function isFirstConfigure({ step, undo }: Act): boolean {
-  return step === 'configure' && undo.restored.length > 0;
-}
-
-/**
- * The order in which to configure: as they come, which is the resolver's order of dependencies. Where nothing is there yet, Essential
- * packages and what they need come first, as with debootstrap: all others take them for granted and do not say so.
- */
-export function configureOrder(incoming: readonly Incoming[], fromNothing: boolean): readonly Incoming[] {
-  if (!fromNothing) return incoming;
-  const providers = new Map<string, Incoming[]>();
-  for (const by of incoming)
-    for (const name of [by.name, ...by.release.control.relations.provides.map((one) => one.name)])
-      providers.set(name, [...(providers.get(name) ?? []), by]);
-  const first = new Set<Incoming>();
-  const visit = (by: Incoming): void => {
-    if (first.has(by)) return;
-    first.add(by);
-    const { preDepends, depends } = by.release.control.relations;
-    for (const clause of [...preDepends, ...depends])
-      for (const { name } of clause) for (const other of providers.get(name) ?? []) visit(other);
-  };
-  for (const by of incoming) if (by.release.control.essential) visit(by);
-  return [...incoming.filter((by) => first.has(by)), ...incoming.filter((by) => !first.has(by))];
 }

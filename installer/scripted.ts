@@ -11,8 +11,8 @@ import { MAX_TRIGGER_ROUNDS } from '../model/limits.js';
 import { hasShell } from './has-shell.js';
 import type { DpkgLive } from './dpkg-live.js';
 import type { Prepared } from './prepare.js';
+import { configureOrder } from './configure-order.js';
 import {
-  configureOrder,
   MAINTAINER_SCRIPTS,
   scriptActs,
   type Act,
@@ -52,7 +52,9 @@ export class Scripts {
     this.#runner = new ScriptRunner({ disk: root.disk, state: root.state, id, mark, policy });
     this.#find = stageScripts(prepared, staging);
     const fromNothing = !hasShell(root.disk);
-    this.#acts = scriptActs(plan, this.#find, configureOrder(plan.incoming, fromNothing));
+    const { status } = prepared.input;
+    const order = configureOrder(plan.incoming, fromNothing);
+    this.#acts = scriptActs(plan, { status, find: this.#find, order });
     const lines = triggerLines(prepared);
     this.#triggers = new Triggers(lines);
     for (const name of leavingLines(prepared)) this.#triggers.activate(name);
@@ -62,35 +64,40 @@ export class Scripts {
     if (this.#triggers.watchesFiles) for (const path of touchedPaths(plan)) this.#triggers.touch(path);
   }
 
-  /** Something runs before files change. */
-  get hasBefore(): boolean {
-    return this.#acts.before.some(({ call }) => call !== undefined);
+  /** Something runs before the files of the phase change. */
+  hasBefore(phase: number): boolean {
+    return this.#acts.before.some((act) => act.call !== undefined && isOf(act, phase));
   }
 
   /**
    * prerm of what goes, preinst of what comes. A preinst whose interpreter is not in the root waits for the files, as with debootstrap.
    * @throws GtpkgError SCRIPT_FAILED; the system's errors
    */
-  async before(record: RecordAct): Promise<void> {
+  async before(phase: number, record: RecordAct): Promise<void> {
     for (const act of this.#acts.before) {
+      if (!isOf(act, phase)) continue;
       if (act.step === 'preinst' && act.call !== undefined && !this.#runner.canRun(act.call))
         this.#late.push(act);
       else await this.#perform(act, record);
     }
   }
 
-  /** All that runs when files are in place. @throws as before() */
-  async after(record: RecordAct, dpkg: DpkgLive | undefined): Promise<void> {
-    const heed = (): void => {
-      for (const name of dpkg?.takeTriggers() ?? []) this.#triggers.activate(name);
-    };
-    for (const act of [...this.#late, ...this.#acts.placed]) await this.#perform(act, record);
-    for (const act of this.#acts.configure) {
-      heed();
+  /** All that runs when the files of the phase are in place. @throws as before() */
+  async after(phase: number, record: RecordAct, dpkg: DpkgLive | undefined): Promise<void> {
+    const late = this.#late.splice(0);
+    for (const act of [...late, ...this.#acts.placed.filter((one) => isOf(one, phase))])
+      await this.#perform(act, record);
+    for (const act of this.#acts.configure.filter((one) => isOf(one, phase))) {
+      this.#heed(dpkg);
       this.#triggers.settle(act.package);
       await this.#perform(act, record);
       dpkg?.configured(act.package);
     }
+  }
+
+  /** Triggers and purges, when all is configured. @throws as before() */
+  async end(record: RecordAct, dpkg: DpkgLive | undefined): Promise<void> {
+    const heed = (): void => this.#heed(dpkg);
     heed();
     await this.#process(record, heed);
     for (const act of this.#acts.purge) await this.#perform(act, record);
@@ -100,6 +107,10 @@ export class Scripts {
 
   close(): Promise<void> {
     return this.#runner.close();
+  }
+
+  #heed(dpkg: DpkgLive | undefined): void {
+    for (const name of dpkg?.takeTriggers() ?? []) this.#triggers.activate(name);
   }
 
   async #process(record: RecordAct, heed: () => void): Promise<void> {
@@ -160,6 +171,8 @@ export class Scripts {
     }
   }
 }
+
+const isOf = (act: Act, phase: number): boolean => (act.phase ?? 0) === phase;
 
 function stageScripts({ root, plan }: Prepared, staging: Staging): FindScript {
   const { disk, state } = root;

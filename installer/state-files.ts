@@ -6,8 +6,7 @@ import { joinPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { MAX_HISTORY } from '../model/limits.js';
 import { actor, formatHistory, historyChange, historyCommand, historyIds, historyName } from './history.js';
-import { dpkgChange } from './dpkg-database.js';
-import type { DpkgLive } from './dpkg-live.js';
+import { dpkgChange, type DpkgChange } from './dpkg-database.js';
 import type { Operation } from './operations.js';
 import type { Prepared, TransactionRequest } from './prepare.js';
 import type { Staging } from './stage.js';
@@ -49,18 +48,23 @@ function statusAfter({ plan, survey, input }: Prepared): RootStatus {
   return status;
 }
 
-/** The operations that place the new state files, to be done last; and who keeps dpkg's database while scripts run. */
-export interface StateChange {
-  readonly operations: readonly Operation[];
-  readonly dpkg: DpkgLive | undefined;
+/**
+ * Stages dpkg's database, where the root has one: for the first phase, so that scripts find their packages in it.
+ * @throws the system's errors; GtpkgError STATUS_CORRUPT
+ */
+export function dpkgOperations(prepared: Prepared, staging: Staging): DpkgChange | undefined {
+  let counter = 0;
+  const backup = (): string => `${staging.main}/t${counter++}`;
+  const configures = prepared.scripts !== undefined;
+  return dpkgChange({ prepared, staging, status: statusAfter(prepared), backup, configures });
 }
 
-/** Stages the new state files. @throws the system's errors; GtpkgError RELEASE_MALFORMED, STATUS_CORRUPT */
+/** Stages the new state files, to be placed last. @throws the system's errors; GtpkgError RELEASE_MALFORMED */
 export function stateOperations(
   prepared: Prepared,
   staging: Staging,
   { request, notes }: { request: TransactionRequest; notes: readonly string[] },
-): StateChange {
+): Operation[] {
   const { root, plan, input, id } = prepared;
   const { state, disk } = root;
   const operations: Operation[] = [];
@@ -110,9 +114,6 @@ export function stateOperations(
   for (const old of historyIds(root.dir))
     if (old <= id - MAX_HISTORY) remove(joinPath(state.history, historyName(old)));
   put(staging.create('history', formatHistory(entry)), joinPath(state.history, historyName(id)));
-  const configures = prepared.scripts !== undefined;
-  const dpkg = dpkgChange({ prepared, staging, status, backup, configures });
-  operations.push(...(dpkg?.operations ?? []));
   put(staging.create('status', formatStatus(status)), state.status);
-  return { operations, dpkg: dpkg?.live };
+  return operations;
 }

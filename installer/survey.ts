@@ -12,8 +12,9 @@ import { eachShippedPath } from './claims.js';
 import type { Disk } from './disk.js';
 import { firstLeft } from './emptied.js';
 import { foresee, quietly } from './foresee.js';
-import { Ground, type Area, type FreshDirectory } from './ground.js';
+import { Ground, type Area, type FreshDirectory, type PhaseOf } from './ground.js';
 import type { PlanInput, PlannedConffile, Slot, TransactionPlan } from './plan.js';
+import { phasePaths } from './phase-paths.js';
 import { fileConflict, settle } from './settle.js';
 import { contender } from './slots.js';
 import type { StatePaths } from './state.js';
@@ -47,6 +48,7 @@ export interface Survey {
   readonly lost: ReadonlyMap<string, ReadonlySet<string>>;
   /** files that belonged to nobody and are replaced */
   readonly strangers: readonly BytePath[];
+  readonly phase: PhaseOf;
 }
 
 /** What a survey needs beside the plan. */
@@ -74,6 +76,7 @@ class Surveyor {
   readonly #shared = new Map<string, Slot>();
   readonly #solids = new Map<string, Slot>();
   readonly #lost = new Map<string, Set<string>>();
+  #phase: PhaseOf = () => 0;
 
   constructor(plan: TransactionPlan, context: SurveyContext) {
     this.#plan = plan;
@@ -82,7 +85,7 @@ class Surveyor {
     this.#now = new Walk((path) => this.#disk.look(path), this.#disk.root === '/');
     this.#end = this.#now;
     for (const [name, paths] of plan.lost) this.#lost.set(name, new Set(paths));
-    this.#ground = new Ground(context.disk, context);
+    this.#ground = new Ground(context.disk, { ...context, phase: (path) => this.#phase(path) });
   }
 
   run(): Survey {
@@ -91,6 +94,7 @@ class Surveyor {
     const foresight = foresee(this.#plan, { disk, input, now: this.#now, slots });
     this.#end = foresight.walk;
     this.#transitions = foresight.transitions;
+    this.#phase = phasePaths(this.#plan, { now: this.#now, end: this.#end });
     for (const slot of slots) {
       if (slot.entry.type === 'd') this.#directory(slot);
       else if (slot.lostTo === undefined) this.#solid(slot);
@@ -119,6 +123,7 @@ class Surveyor {
       prune: this.#prune().filter((path) => !under(path)),
       lost: this.#lost,
       strangers,
+      phase: this.#phase,
     };
   }
 

@@ -6,24 +6,11 @@
  * 3. An error before the commit undoes everything; a kill leaves it to the next openRoot.
  * 4. After the commit nothing is undone; only backups and empty directories are left to remove.
  */
-import { setImmediate as breathe } from 'node:timers/promises';
 import { pathToText } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
-import { askConffiles } from './ask-conffiles.js';
-import { composeOperations, conffileDecisions, keptConffiles } from './compose.js';
 import { diskError } from './disk-error.js';
-import type { DpkgLive } from './dpkg-live.js';
-import {
-  appendAct,
-  commitJournal,
-  touchedDirectories,
-  uncommitJournal,
-  writeJournal,
-  type Journal,
-} from './journal.js';
+import { Execution } from './execution.js';
 import { LayOutHere } from './lay-out.js';
-import { perform, type Operation } from './operations.js';
-import { noteOutcome } from './outcomes.js';
 import type { Incoming } from './plan.js';
 import {
   prepare,
@@ -32,12 +19,9 @@ import {
   type TransactionPreview,
   type TransactionRequest,
 } from './prepare.js';
-import { finish, recover, rollBack, sweepStaging } from './recover.js';
+import { recover, sweepStaging } from './recover.js';
 import type { OpenRoot } from './root.js';
-import type { Act } from './script-acts.js';
-import type { Scripts } from './scripted.js';
 import { Staging } from './stage.js';
-import { stateOperations } from './state-files.js';
 import type { InstalledPackage } from './status.js';
 
 export interface TransactionResult extends TransactionPreview {
@@ -73,7 +57,7 @@ export async function runTransaction(
   try {
     const staging = await stage(prepared, request);
     const { changes } = plan;
-    const { preview, left: all } = await new Execution(prepared, request).run(staging);
+    const { preview, left: all } = await new Execution(prepared, request, staging).run();
     const left = all.filter(
       (path) =>
         !changes.some(({ to }) => to?.conffiles.some((conffile) => conffile.path.startsWith(`${path}/`))),
@@ -124,25 +108,6 @@ function quietly(tidy: () => void): void {
   }
 }
 
-/** What is to be done to the root, as it is now: scripts may have changed it since it was surveyed. */
-async function composeAll(
-  prepared: Prepared,
-  staging: Staging,
-  request: TransactionRequest,
-): Promise<{ operations: readonly Operation[]; dpkg: DpkgLive | undefined; preview: TransactionPreview }> {
-  const { compose, survey, root, plan } = prepared;
-  const decisions = await conffileDecisions(compose);
-  const operations = composeOperations(compose, decisions);
-  const preview = previewOf(prepared, keptConffiles(decisions), staging.ownersSkipped);
-  const state = stateOperations(prepared, staging, { request, notes: preview.notes });
-  request.report({ kind: 'advance', id: 'transaction', done: plan.bytes, note: 'writing to the disk' });
-  await root.disk.flush(
-    staging.written,
-    survey.areas.map((area) => area.path),
-  );
-  return { operations: [...operations, ...state.operations], dpkg: state.dpkg, preview };
-}
-
 function checkSpace({ root, survey }: Prepared): void {
   const need = new Map<string, number>();
   for (const { area, slot } of survey.placements)
@@ -191,113 +156,4 @@ async function layOutAll(
   });
   await Promise.all(work);
   if (failed !== undefined) throw (failed as { error: unknown }).error;
-}
-
-/** A transaction from its journal to its commit, and back when something fails. */
-class Execution {
-  readonly #prepared: Prepared;
-  readonly #request: TransactionRequest;
-  #journal: Journal;
-  #length = 0;
-
-  constructor(prepared: Prepared, request: TransactionRequest) {
-    this.#prepared = prepared;
-    this.#request = request;
-    const areas = prepared.survey.areas.map((area) => area.path);
-    const { id, survey, scripts } = prepared;
-    const { command } = request;
-    this.#journal = { id, command, areas, prune: survey.prune, operations: [], scripts, acts: [] };
-  }
-
-  /** From here on the root changes. @returns what was done, and directories that were to go and stay */
-  async run(staging: Staging): Promise<{ preview: TransactionPreview; left: readonly string[] }> {
-    const { root, plan } = this.#prepared;
-    const { report } = this.#request;
-    const { disk, state } = root;
-    let scripts: Scripts | undefined;
-    let preview: TransactionPreview;
-    let doing = 'staging';
-    try {
-      const { askConffile } = this.#request;
-      if (askConffile !== undefined) await askConffiles(this.#prepared.compose, askConffile);
-      scripts = await this.#scripts(staging);
-      if (scripts?.hasBefore === true) {
-        this.#write([]);
-        await scripts.before((act) => this.#record(act));
-      }
-      const composed = await composeAll(this.#prepared, staging, this.#request);
-      preview = composed.preview;
-      doing = 'putting files in place';
-      this.#write(composed.operations);
-      for (const [index, operation] of this.#journal.operations.entries()) {
-        perform(disk, operation);
-        if (index % 512 === 511) await breathe();
-      }
-      await scripts?.after((act) => this.#record(act), composed.dpkg);
-      report({ kind: 'advance', id: 'transaction', done: plan.bytes, note: 'making it durable' });
-      await disk.flush(touchedDirectories(this.#journal.operations), this.#journal.areas);
-      commitJournal(disk, state);
-    } catch (error) {
-      await scripts?.close();
-      await this.#undo(error, doing);
-      throw this.#failure(error, doing);
-    }
-    await scripts?.close();
-    try {
-      return { preview, left: finish(disk, state, this.#journal) };
-    } catch (error) {
-      const why = diskError(error, 'clearing up').message;
-      const text = `All is in place, but old files could not be cleared away: ${why}. gtpkg recover does it.`;
-      report({ kind: 'warning', text });
-      return { preview, left: [] };
-    }
-  }
-
-  async #scripts(staging: Staging): Promise<Scripts | undefined> {
-    const { scripts: policy } = this.#prepared;
-    const { report } = this.#request;
-    if (policy === undefined) return undefined;
-    const { Scripts } = await import('./scripted.js');
-    return new Scripts(this.#prepared, staging, { policy, report });
-  }
-
-  #write(operations: readonly Operation[]): void {
-    const { disk, state } = this.#prepared.root;
-    this.#journal = { ...this.#journal, operations };
-    this.#length = writeJournal(disk, state, this.#journal);
-  }
-
-  #record(act: Act): void {
-    const { disk, state } = this.#prepared.root;
-    this.#journal = { ...this.#journal, acts: [...this.#journal.acts, act] };
-    this.#length += appendAct(disk, state, act);
-  }
-
-  // A script that failed has said so; nothing else is worth telling first.
-  #failure(error: unknown, doing: string): GtpkgError {
-    if (!(error instanceof GtpkgError) || error.code !== 'SCRIPT_FAILED') return diskError(error, doing);
-    const hint = `The root is back in the state before. ${error.hint ?? ''}`;
-    return new GtpkgError(error.code, error.message, { hint, data: error.data, cause: error });
-  }
-
-  async #undo(error: unknown, doing: string): Promise<void> {
-    const { disk, state } = this.#prepared.root;
-    try {
-      if (!disk.exists(state.journal)) {
-        sweepStaging(disk, state);
-        return;
-      }
-      if (this.#length > 0) uncommitJournal(disk, state, this.#length);
-      const failures = await rollBack(disk, state, this.#journal);
-      for (const text of failures) this.#request.report({ kind: 'warning', text });
-      const why = this.#failure(error, doing).message;
-      noteOutcome(disk, state, { ...this.#journal, result: 'undone', why });
-    } catch {
-      // nothing was to be undone: the next one clears up
-      if (!disk.exists(state.journal)) return;
-      const kept =
-        'The transaction could not be undone at once: gtpkg recover does it, as does every command that changes this root.';
-      throw diskError(error, doing, kept);
-    }
-  }
 }

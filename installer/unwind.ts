@@ -7,18 +7,18 @@
 import { GtpkgError } from '../model/errors.js';
 import type { Disk } from './disk.js';
 import type { Journal } from './journal.js';
-import { undoCalls, type ScriptCall } from './script-acts.js';
+import type { Act, ScriptCall } from './script-acts.js';
 import { describe, ScriptRunner } from './script-runner.js';
 import type { StatePaths } from './state.js';
 
 export class Unwind {
   readonly #runner: ScriptRunner;
-  readonly #calls: ReturnType<typeof undoCalls>;
+  readonly #acts: readonly Act[];
   readonly #failures: string[] = [];
 
-  private constructor(runner: ScriptRunner, calls: ReturnType<typeof undoCalls>) {
+  private constructor(runner: ScriptRunner, acts: readonly Act[]) {
     this.#runner = runner;
-    this.#calls = calls;
+    this.#acts = acts;
   }
 
   /** Ends what still runs of the transaction's scripts. */
@@ -27,7 +27,7 @@ export class Unwind {
     const runner = new ScriptRunner({ disk, state, id, mark: markOf(areas), policy });
     runner.note('taking back');
     await runner.killLeftovers();
-    return new Unwind(runner, undoCalls(acts));
+    return new Unwind(runner, acts);
   }
 
   /** What could not be taken back: one sentence each. */
@@ -35,9 +35,15 @@ export class Unwind {
     return this.#failures;
   }
 
-  /** The calls that belong before, or after, the files are put back. @throws the system's errors, of the log */
-  async call(when: 'placed' | 'restored'): Promise<void> {
-    for (const call of this.#calls[when]) await this.#one(call);
+  /** The highest phase that a script began in. */
+  get lastPhase(): number {
+    return Math.max(0, ...this.#acts.map(({ phase = 0 }) => phase));
+  }
+
+  /** The calls that belong before, or after, the files of a phase are put back. @throws the system's errors, of the log */
+  async call(phase: number, when: 'placed' | 'restored'): Promise<void> {
+    const acts = this.#acts.filter((act) => (act.phase ?? 0) === phase);
+    for (const call of undoCalls(acts)[when]) await this.#one(call);
   }
 
   close(): Promise<void> {
@@ -61,4 +67,21 @@ export class Unwind {
 /** What the scripts of the transaction with these staging areas bear in their environment: unique, as the area's name is. */
 export function markOf(areas: readonly string[]): string {
   return areas[0]?.slice(areas[0].lastIndexOf('/') + 1) ?? '';
+}
+
+// The calls that take back acts which ran in that order.
+function undoCalls(acts: readonly Act[]): Readonly<Record<'placed' | 'restored', readonly ScriptCall[]>> {
+  const reverse = [...acts].reverse();
+  // what came as far as its postinst is removed, not called off
+  const gone = new Set(reverse.flatMap((act) => (isFirstConfigure(act) ? act.package : [])));
+  return {
+    placed: reverse.flatMap((act) => act.undo.placed),
+    restored: reverse.flatMap((act) =>
+      act.step === 'preinst' && gone.has(act.package) ? [] : act.undo.restored,
+    ),
+  };
+}
+
+function isFirstConfigure({ step, undo }: Act): boolean {
+  return step === 'configure' && undo.restored.length > 0;
 }

@@ -1,5 +1,5 @@
 /** Installs, upgrades or removes `pkg` with a script that waits for ever, to be killed meanwhile: script-child.js DIR WHAT VERSION SCRIPT. */
-import * as h from './helpers.js';
+import * as h from '../installer/helpers.js';
 
 const [dir = '', what = '', version = '', name = ''] = process.argv.slice(2);
 const wait = '#!/bin/sh\necho "$V-$DPKG_MAINTSCRIPT_NAME $*" >> "$DPKG_ROOT/calls"\n';
