@@ -164,8 +164,8 @@ export class Execution {
       if (this.#length > 0) uncommitJournal(disk, state, this.#length);
       const failures = await rollBack(disk, state, this.#journal);
       for (const text of failures) this.#request.report({ kind: 'warning', text });
-      const { id, command } = this.#journal;
-      noteOutcome(disk, state, { id, command, result: 'undone', why: this.#failure(error, doing).message });
+      const why = this.#failure(error, doing).message;
+      noteOutcome(disk, state, { ...this.#journal, result: 'undone', why });
     } catch {
       // nothing was to be undone: the next one clears up
       if (!disk.exists(state.journal)) return;
