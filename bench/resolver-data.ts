@@ -13,31 +13,43 @@ const OUTPUT = { maxBuffer: 256 * 1024 * 1024 };
 const MIRROR = 'http://deb.debian.org/debian';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** One suite's main for amd64, as text and as an apt root that knows nothing else. */
+/** One suite's main, as text and as an apt root that knows nothing else. */
 export interface Suite {
   readonly name: string;
   readonly folder: string;
-  /** the Packages file, uncompressed */
+  /** the Packages file of amd64, uncompressed */
   readonly packages: string;
+  /** that of the other architecture, where one was asked for */
+  readonly foreign: string;
 }
 
-/** The lists of a suite, of the cache where they are there. */
-export async function suite(name: string): Promise<Suite> {
-  const folder = await cached(['resolver', name], async (draft) => {
+/** The lists of a suite for amd64, and for `foreign` where that is not empty; of the cache where they are there. */
+export async function suite(name: string, foreign = ''): Promise<Suite> {
+  const architectures = ['amd64', ...(foreign === '' ? [] : [foreign])];
+  const key = foreign === '' ? name : `${name}-${architectures.join('-')}`;
+  const file = (architecture: string): string =>
+    architecture === 'amd64' ? 'Packages' : `Packages-${architecture}`;
+  const folder = await cached(['resolver', key], async (draft) => {
     await mkdir(join(draft, 'lists', 'partial'), { recursive: true });
     await writeFile(join(draft, 'sources.list'), `deb [signed-by=${KEYRING}] ${MIRROR} ${name} main\n`);
     await writeFile(join(draft, 'empty'), '');
-    const env = { ...process.env, APT_CONFIG: await aptConfig(draft, { lists: draft, keep: false }) };
+    const env = {
+      ...process.env,
+      APT_CONFIG: await aptConfig(draft, { lists: draft, keep: false, foreign }),
+    };
     await run('apt-get', ['update', '-qq'], { env });
-    const [list] = (await readdir(join(draft, 'lists'))).filter((file) => /_Packages/.test(file));
-    if (list === undefined) throw new Error(`apt has no list of ${name}`);
-    const { stdout } = await run('/usr/lib/apt/apt-helper', ['cat-file', join(draft, 'lists', list)], {
-      ...OUTPUT,
-      encoding: 'buffer',
-    });
-    await writeFile(join(draft, 'Packages'), stdout);
+    const lists = await readdir(join(draft, 'lists'));
+    for (const architecture of architectures) {
+      const list = lists.find((each) => each.includes(`_binary-${architecture}_Packages`));
+      if (list === undefined) throw new Error(`apt has no list of ${name} for ${architecture}`);
+      const { stdout } = await run('/usr/lib/apt/apt-helper', ['cat-file', join(draft, 'lists', list)], {
+        ...OUTPUT,
+        encoding: 'buffer',
+      });
+      await writeFile(join(draft, file(architecture)), stdout);
+    }
   });
-  return { name, folder, packages: join(folder, 'Packages') };
+  return { name, folder, packages: join(folder, file('amd64')), foreign: join(folder, file(foreign)) };
 }
 
 /**
@@ -53,9 +65,11 @@ export async function aptConfig(
     readonly status?: string;
     /** apt keeps its binary cache between runs */
     readonly keep: boolean;
+    /** an architecture besides; '' for none */
+    readonly foreign?: string;
   },
 ): Promise<string> {
-  const { lists, status, keep } = options;
+  const { lists, status, keep, foreign = '' } = options;
   await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
   const path = join(folder, 'apt.conf');
   const settings: readonly (readonly [string, string])[] = [
@@ -69,6 +83,7 @@ export async function aptConfig(
     ['Dir::Etc::sourceparts', '/dev/null'],
     ['Dir::Etc::preferencesparts', '/dev/null'],
     ['APT::Architecture', 'amd64'],
+    ['APT::Architectures', foreign === '' ? 'amd64' : `amd64,${foreign}`],
     ['APT::Sandbox::User', 'root'],
     ['Acquire::Languages', 'none'],
     ['Debug::NoLocking', '1'],
@@ -90,7 +105,26 @@ export function stanzasByRelease(text: string): Map<string, string> {
 
 /** Asks dose-debcheck which packages of a file cannot be installed: `name version`, sorted. */
 export async function uninstallableByDose(dose: string, packages: string): Promise<string[]> {
-  const args = ['--deb-native-arch=amd64', '--failures', packages];
+  const found = await brokenByDose(dose, [packages]);
+  return found.map((id) => id.split(' ').slice(0, 2).join(' ')).sort();
+}
+
+/**
+ * Asks dose-debcheck which packages of these files cannot be installed: `name version architecture`.
+ * @param about - only these, as NAME:ARCH (absent: all), and another architecture besides amd64
+ */
+export async function brokenByDose(
+  dose: string,
+  packages: readonly string[],
+  about: { readonly only?: readonly string[]; readonly foreign?: string } = {},
+): Promise<string[]> {
+  const args = [
+    '--deb-native-arch=amd64',
+    ...(about.foreign === undefined ? [] : [`--deb-foreign-archs=${about.foreign}`]),
+    ...(about.only === undefined ? [] : ['--checkonly', about.only.join(',')]),
+    '--failures',
+    ...packages,
+  ];
   const stdout = await run(dose, args, OUTPUT).then(
     (done) => done.stdout,
     // it ends with 1 when there are some
@@ -99,12 +133,13 @@ export async function uninstallableByDose(dose: string, packages: string): Promi
       throw error as Error;
     },
   );
-  return [...stdout.matchAll(/^ *package: (\S+)\n *version: (\S+)$/gm)]
-    .map(([, name = '', version = '']) => `${name} ${version}`)
-    .sort();
+  return [...stdout.matchAll(/^ *package: (\S+)\n *version: (\S+)\n *architecture: (\S+)$/gm)].map(
+    ([, name = '', version = '', architecture = '']) => `${name} ${version} ${architecture}`,
+  );
 }
 
 /** What libapt would install for each of these names, from nothing and with recommendations. */
+/** Names may have an architecture after a colon; packages of the native one are printed without. */
 export const LIBAPT = `
 import sys, apt_pkg
 apt_pkg.init_config(); apt_pkg.init_system()
@@ -112,6 +147,6 @@ cache = apt_pkg.Cache(None); dep = apt_pkg.DepCache(cache)
 for name in sys.argv[1:]:
     dep.init()
     dep.mark_install(cache[name], True, True)
-    chosen = sorted(p.name for p in cache.packages if dep.marked_install(p))
+    chosen = sorted(p.get_fullname(True) for p in cache.packages if dep.marked_install(p))
     print(name, dep.broken_count, *chosen)
 `;

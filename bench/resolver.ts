@@ -1,20 +1,16 @@
 /**
  * The resolver beside dose-debcheck, libapt and apt, on all of Debian bookworm main (amd64), and its upgrade to trixie.
  *
- *     npm run build && node dist/bench/resolver.js [agree] [singles] [upgrade] [times] [RUNS]
+ *     npm run build && node dist/bench/resolver.js [check-all] [pairs] [foreign] [singles] [upgrade] [times] [RUNS]
  *
- * agree: check-all, and 2,000 pairs and triples, against dose. singles: 200 packages alone from nothing against libapt's sets. upgrade: a desktop of 1,600 packages to
- * trixie against apt-get. times: whole processes. No word: all. Prints tables, then one line of JSON. Needs apt, python3-apt, Debian's mirror the first time.
+ * check-all, pairs, foreign: against dose (resolver-agree.ts). singles: 200 packages alone from nothing against libapt's sets, and some for i386. upgrade: a desktop of
+ * 1,600 packages to trixie against apt-get. times: whole processes. No word: all. Prints tables, then one line of JSON. Needs apt, python3-apt, Debian's mirror the first time.
  */
-import { execFile, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { openPackages } from '../cli/workflows/resolve-files.js';
-import type { Checked, ResolvedPlan } from '../cli/workflows/resolve.js';
+import type { ResolvedPlan } from '../cli/workflows/resolve.js';
 import { resolve } from '../resolver/index.js';
 import { compare, type Command, type Comparison } from './measure.js';
 import {
@@ -25,12 +21,22 @@ import {
   uninstallableByDose,
   type Suite,
 } from './resolver-data.js';
+import { checkAll, foreign, pairs } from './resolver-agree.js';
+import {
+  BIN,
+  folder,
+  gtpkg,
+  OUTPUT,
+  PYTHON,
+  results,
+  run,
+  same,
+  say,
+  seconds,
+  shuffled,
+} from './resolver-run.js';
 import { tools } from './tools.js';
 
-const run = promisify(execFile);
-const OUTPUT = { maxBuffer: 256 * 1024 * 1024 };
-const BIN = fileURLToPath(new URL('../../bin/gtpkg.js', import.meta.url));
-const PYTHON = '/usr/bin/python3';
 const DESKTOP =
   'gnome vim git build-essential firefox-esr thunderbird openssh-server apt linux-image-amd64 grub-pc network-manager cups inkscape';
 
@@ -38,90 +44,6 @@ const words = process.argv.slice(2);
 const parts = words.filter((word) => !/^\d+$/.test(word));
 const runs = Number(words.find((word) => /^\d+$/.test(word)) ?? 7);
 const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part);
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const results: Record<string, unknown> = {};
-
-const folder = await mkdtemp(join(tmpdir(), 'gtpkg-bench-'));
-process.env['XDG_CACHE_HOME'] = join(folder, 'cache');
-
-/** A pseudo-random order that is the same everywhere. */
-const shuffled = <T>(items: readonly T[], key: (item: T) => string): T[] =>
-  items
-    .map((item) => ({ item, hash: createHash('sha256').update(key(item)).digest('hex') }))
-    .sort((a, b) => (a.hash < b.hash ? -1 : 1))
-    .map(({ item }) => item);
-
-async function gtpkg<T>(...args: string[]): Promise<T> {
-  const { stdout } = await run(
-    process.execPath,
-    [BIN, 'resolve', '--architecture', 'amd64', '--json', ...args],
-    OUTPUT,
-  );
-  return JSON.parse(stdout) as T;
-}
-
-async function seconds<T>(work: () => Promise<T>): Promise<{ took: number; value: T }> {
-  const started = performance.now();
-  const value = await work();
-  return { took: (performance.now() - started) / 1000, value };
-}
-
-const same = (a: readonly string[], b: readonly string[]): boolean => a.join('\n') === b.join('\n');
-
-async function agree(bookworm: Suite, dose: string): Promise<void> {
-  await gtpkg('--packages', bookworm.packages, 'install', 'dpkg');
-  const ours = await seconds(() => gtpkg<Checked>('--packages', bookworm.packages, 'check-all'));
-  const theirs = await seconds(() => uninstallableByDose(dose, bookworm.packages));
-  const list = ours.value.uninstallable.map(({ name, version }) => `${name} ${version}`).sort();
-  const equal = same(list, theirs.value);
-  say(
-    `check-all: ${ours.value.total} packages, ${list.length} uninstallable in ${ours.took.toFixed(1)} s; dose-debcheck ${theirs.value.length} in ${theirs.took.toFixed(1)} s; ${equal ? 'the same set' : 'NOT THE SAME'}`,
-  );
-
-  const text = await readFile(bookworm.packages, 'utf8');
-  const releases = stanzasByRelease(text);
-  const all = shuffled([...releases.keys()], (id) => id);
-  // half of them anywhere, half where the first says that it conflicts with the second, in some version at least
-  const byName = new Map(all.map((id) => [id.split(' ')[0] ?? '', id]));
-  const excluded = (id: string): string | undefined =>
-    (/^(?:Conflicts|Breaks): (.*)$/m.exec(releases.get(id) ?? '')?.[1] ?? '')
-      .split(',')
-      .map((relation) => /[a-z0-9][a-z0-9+.-]*/.exec(relation)?.[0] ?? '')
-      .flatMap((name) => (id.startsWith(`${name} `) ? [] : (byName.get(name) ?? [])))[0];
-  const picky = all.filter((id) => excluded(id) !== undefined);
-  const groups = Array.from({ length: 2000 }, (_, i) => {
-    const from = i % 4 < 2 ? all : picky;
-    const first = from[(i * 3) % from.length] ?? '';
-    const others = Array.from(
-      { length: i % 2 === 0 ? 1 : 2 },
-      (_each, j) => from[(i * 7 + j * 13 + 1000) % from.length] ?? '',
-    );
-    if (i % 4 >= 2) others[0] = excluded(first) ?? '';
-    return [...new Set([first, ...others])];
-  });
-  const file = join(folder, 'pairs');
-  const questions = groups.map((group, i) => {
-    const depends = group.map((id) => id.replace(' ', ' (= ') + ')').join(', ');
-    return `Package: zz-group-${i}\nVersion: 1\nArchitecture: all\nDepends: ${depends}\n`;
-  });
-  await writeFile(file, `${text.trimEnd()}\n\n${questions.join('\n')}`);
-  const [check, judged] = [
-    await gtpkg<Checked>('--packages', file, 'check-all'),
-    await uninstallableByDose(dose, file),
-  ];
-  const found = check.uninstallable.map(({ name, version }) => `${name} ${version}`).sort();
-  const impossible = found.filter((id) => id.startsWith('zz-group-')).length;
-  say(
-    `2,000 pairs and triples: ${impossible} cannot be together; ${same(found, judged) ? 'dose-debcheck agrees on all' : 'NOT THE SAME'}`,
-  );
-  results['agree'] = {
-    equal,
-    uninstallable: list.length,
-    seconds: ours.took,
-    dose: theirs.took,
-    pairs: { impossible, equal: same(found, judged) },
-  };
-}
 
 async function singles(bookworm: Suite, dose: string): Promise<void> {
   const catalog = await openPackages(bookworm.packages);
@@ -348,9 +270,11 @@ async function times(bookworm: Suite): Promise<void> {
 
 try {
   const bookworm = await suite('bookworm');
-  const judge = wanted('agree') || wanted('singles') || wanted('upgrade');
-  const dose = judge ? (await tools(['dose-distcheck'])).path('dose-debcheck') : '';
-  if (wanted('agree')) await agree(bookworm, dose);
+  const judged = parts.length !== 1 || !parts.includes('times');
+  const dose = judged ? (await tools(['dose-distcheck'])).path('dose-debcheck') : '';
+  if (wanted('check-all')) await checkAll(bookworm, dose);
+  if (wanted('pairs')) await pairs(bookworm, dose);
+  if (wanted('foreign')) await foreign(await suite('bookworm', 'i386'), dose);
   if (wanted('singles')) await singles(bookworm, dose);
   if (wanted('upgrade')) await upgrade(bookworm, await suite('trixie'), dose);
   if (wanted('times')) await times(bookworm);

@@ -141,6 +141,8 @@ export function* stanzasOf(text: string, where: string): Generator<Stanza> {
   if (open) yield stanza;
 
   function learn(name: string): number {
+    if (line === 1 && text.startsWith('\xef\xbb\xbf'))
+      throw new Failure(where, line, 'a byte order mark, which deb822 does not have');
     if (!FIELD_NAME.test(name))
       throw new Failure(where, line, 'a line that is neither a field nor a continuation');
     const slot = LOWER.get(name.toLowerCase()) ?? SKIPPED;

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { GtpkgError, systemCode } from '../model/index.js';
 import { ioError } from '../git/index.js';
-import { checkXzSize } from './xz-size.js';
+import { checkXzSize, checkXzStream } from './xz-size.js';
 import { decompress } from './zstd.js';
 
 /** A range of a file. */
@@ -80,13 +80,37 @@ async function* gunzip(range: FileRange): AsyncGenerator<Buffer> {
   }
 }
 
+/**
+ * Decompresses bytes that are one whole file.
+ * @throws GtpkgError DEB_MALFORMED, RELEASE_MALFORMED for what is damaged or cut short, LIMIT_EXCEEDED past `maxOutput`; and what the
+ * decoder throws
+ */
+export async function* decompressBytes(
+  kind: 'xz' | 'zst',
+  bytes: Buffer,
+  maxOutput: number,
+): AsyncGenerator<Uint8Array> {
+  if (kind === 'zst') return yield* decompress([bytes], { maxOutput, frames: true });
+  await checkXzStream(bytes.length, (at, length) => bytes.subarray(at, at + length));
+  let total = 0;
+  for await (const chunk of xzStream([bytes])) {
+    total += chunk.length;
+    if (total > maxOutput) throw new GtpkgError('LIMIT_EXCEEDED', `grows beyond ${maxOutput} bytes`);
+    yield chunk;
+  }
+}
+
 async function* unxz(range: FileRange): AsyncGenerator<Uint8Array> {
   await checkXzSize(range);
+  yield* xzStream(readRange(range));
+}
+
+async function* xzStream(
+  bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   const { XzReadableStream } = (await import('xz-decompress')).default;
   // One stream at a time in a process: the package makes the next one wait until this one has ended or is cancelled.
-  const input = Readable.toWeb(Readable.from(readRange(range))) as ConstructorParameters<
-    typeof XzReadableStream
-  >[0];
+  const input = Readable.toWeb(Readable.from(bytes)) as ConstructorParameters<typeof XzReadableStream>[0];
   const reader = new XzReadableStream(input).getReader();
   try {
     for (;;) {

@@ -14,19 +14,26 @@ const MAX_INDEX = 1 << 20;
 export async function checkXzSize(range: FileRange): Promise<void> {
   const file = await open(range.path, 'r');
   try {
-    const end = range.offset + range.size;
-    const read = async (at: number, length: number): Promise<Buffer> => {
-      if (at < range.offset || length <= 0) throw bad();
-      return (await file.read(Buffer.alloc(length), 0, length, at)).buffer;
-    };
-    const footer = await read(end - EDGE, EDGE);
-    const indexSize = (footer.readUInt32LE(4) + 1) * 4;
-    if (footer.toString('latin1', 10) !== 'YZ' || indexSize > MAX_INDEX) throw bad();
-    const index = await read(end - EDGE - indexSize, indexSize);
-    if (blocksSize(index) + indexSize + 2 * EDGE !== range.size) throw bad();
+    await checkXzStream(
+      range.size,
+      async (at, length) => (await file.read(Buffer.alloc(length), 0, length, range.offset + at)).buffer,
+    );
   } finally {
     await file.close();
   }
+}
+
+/** The same for bytes that are read by `read(at, length)`. @throws GtpkgError DEB_MALFORMED */
+export async function checkXzStream(
+  size: number,
+  read: (at: number, length: number) => Buffer | Promise<Buffer>,
+): Promise<void> {
+  if (size < 2 * EDGE) throw bad();
+  const footer = await read(size - EDGE, EDGE);
+  const indexSize = (footer.readUInt32LE(4) + 1) * 4;
+  const at = size - EDGE - indexSize;
+  if (footer.toString('latin1', 10) !== 'YZ' || indexSize > MAX_INDEX || at < 0) throw bad();
+  if (blocksSize(await read(at, indexSize)) + indexSize + 2 * EDGE !== size) throw bad();
 }
 
 // §4: indicator 0, number of records, then unpadded and uncompressed size of each block

@@ -63,8 +63,9 @@ export function pathStatements(reasons: readonly Reason[], roots: readonly strin
   const untold = (name: string): Depends[] =>
     (bySubject.get(name) ?? []).filter((reason) => !told.has(reason));
   const statements: string[] = [];
-  const queue = [...roots, ...bySubject.keys()];
-  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+  // the next one stands last: a clause may have thousands of alternatives
+  const queue = [...roots, ...bySubject.keys()].reverse();
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     for (const start of untold(name)) {
       const chain = [start];
       told.add(start);
@@ -78,7 +79,7 @@ export function pathStatements(reasons: readonly Reason[], roots: readonly strin
         last = link;
       }
       statements.push(chainStatement(chain, rules));
-      queue.unshift(...(chain.at(-1)?.on ?? []));
+      for (const on of [...(chain.at(-1)?.on ?? [])].reverse()) queue.push(on);
     }
   }
   return statements;

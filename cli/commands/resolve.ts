@@ -30,7 +30,7 @@ export default class Resolve extends GtpkgCommand<typeof Resolve, ResolvedPlan |
     'resolve --packages FILE... [--status FILE] | --as-of COMMIT  install PKG...|upgrade [--full]|remove PKG...|check-all';
   static override summary = 'What would be done, on plain Debian Packages and status files.';
   static override description =
-    'Needs no store, no source and no network: to see how gtpkg would decide about a distribution. One line a step, in order: name, version, architecture, action. check-all lists every package that nothing makes installable, with the reason. A Packages file (plain or gzip) is compiled once and kept in the cache directory of the user.';
+    'Needs no store, no source and no network: to see how gtpkg would decide about a distribution. One line a step, in order: name, version, architecture, action. check-all lists every package that nothing makes installable, with the reason. A Packages file (plain, .gz, .xz, .zst or .lz4) is compiled once and kept in the cache directory of the user.';
   static override examples = [
     '<%= config.bin %> resolve --packages Packages install gnome',
     '<%= config.bin %> resolve --packages Packages --status /var/lib/dpkg/status --extended-states /var/lib/apt/extended_states upgrade --full',

@@ -5,11 +5,10 @@
  * What was compiled is used as long as the file is the same: device, inode, size, and both times to the nanosecond. A file that
  * changed within the last two seconds is not kept, for it could change again without showing (as git's index has it).
  */
-import { closeSync, fstatSync, openSync, readSync, readFileSync, type BigIntStats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Catalog } from '../../model/catalog.js';
 import { GtpkgError, systemCode } from '../../model/errors.js';
-import { MAX_PACKAGES_TEXT } from '../../model/limits.js';
 import type { Candidate, Universe } from '../../model/universe.js';
 
 /** ns */
@@ -171,38 +170,10 @@ async function compile(
     import('../../model/catalog-build.js'),
     import('../../model/packages-text.js'),
   ]);
+  const { readPackagesText } = await import('./packages-file.js');
   const builder = new CatalogBuilder();
   for (const stanza of stanzasOf(await readPackagesText(fd, path, stat), path)) builder.add(stanza);
   return builder.finish(stamp);
-}
-
-/** The text of a file, one byte per character, unpacked when it is gzip. @throws GtpkgError LIMIT_EXCEEDED, CONTROL_MALFORMED */
-async function readPackagesText(fd: number, path: string, stat: BigIntStats): Promise<string> {
-  if (!stat.isFile() && !stat.isFIFO())
-    throw new GtpkgError('CONTROL_MALFORMED', `${path} is not a file`, { hint: 'Name a Packages file.' });
-  if (stat.size > BigInt(MAX_PACKAGES_TEXT)) throw tooLarge(path);
-  const bytes = readFileSync(fd);
-  const magic = bytes.toString('latin1', 0, 4);
-  if (magic.startsWith('\x1f\x8b')) {
-    const { gunzipSync } = await import('node:zlib');
-    try {
-      return gunzipSync(bytes, { maxOutputLength: MAX_PACKAGES_TEXT }).toString('latin1');
-    } catch (cause) {
-      throw systemCode(cause) === 'ERR_BUFFER_TOO_LARGE'
-        ? tooLarge(path)
-        : new GtpkgError('CONTROL_MALFORMED', `${path}: not a gzip file that can be unpacked`, { cause });
-    }
-  }
-  if (['\xfd7zX', '\x28\xb5\x2f\xfd', '\x04\x22\x4d\x18'].includes(magic))
-    throw new GtpkgError('CONTROL_MALFORMED', `${path} is compressed`, {
-      hint: `Unpack it first: /usr/lib/apt/apt-helper cat-file ${path} > Packages`,
-    });
-  if (bytes.length > MAX_PACKAGES_TEXT) throw tooLarge(path);
-  return bytes.toString('latin1');
-}
-
-function tooLarge(path: string): GtpkgError {
-  return new GtpkgError('LIMIT_EXCEEDED', `${path} is larger than ${MAX_PACKAGES_TEXT} bytes`);
 }
 
 /** What a dpkg status file says of one package that is there. */
@@ -274,9 +245,10 @@ async function openStanzas(path: string): Promise<{
   stanzasOf: typeof import('../../model/packages-text.js').stanzasOf;
   slotOf: typeof import('../../model/packages-text.js').slotOf;
 }> {
-  const [{ CatalogBuilder }, { stanzasOf, slotOf }] = await Promise.all([
+  const [{ CatalogBuilder }, { stanzasOf, slotOf }, { readPackagesText }] = await Promise.all([
     import('../../model/catalog-build.js'),
     import('../../model/packages-text.js'),
+    import('./packages-file.js'),
   ]);
   const fd = await openGiven(path);
   try {
