@@ -115,7 +115,11 @@ export class Execution {
       const { notes } = this.#preview();
       operations.push(...stateOperations(this.#prepared, this.#staging, { request: this.#request, notes }));
     }
-    this.#journal = { ...this.#journal, operations, ends: [...this.#journal.ends, operations.length] };
+    this.#journal = {
+      ...this.#journal,
+      operations,
+      ends: [...(this.#journal.ends ?? []), operations.length],
+    };
     const note = 'writing to the disk';
     this.#request.report({ kind: 'advance', id: 'transaction', done: plan.bytes, note });
     await root.disk.flush(

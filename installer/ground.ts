@@ -48,12 +48,12 @@ export class Ground {
   /** @param options - `id` names the staging directories */
   constructor(
     disk: Disk,
-    options: { readonly state: StatePaths; readonly id: string; readonly phase: PhaseOf },
+    options: { readonly state: StatePaths; readonly id: string; readonly phase?: PhaseOf },
   ) {
     this.#disk = disk;
     this.#state = options.state;
     this.#id = options.id;
-    this.#phase = options.phase;
+    this.#phase = options.phase ?? ((): number => 0);
     // our own state is written in every transaction, so its file system's area comes first
     const { staging } = options.state;
     this.#area(staging, disk.lstat(staging)?.dev ?? 0);

@@ -29,8 +29,8 @@ export interface Journal {
   /** directories that go when they are empty, deepest first, after the commit */
   readonly prune: readonly string[];
   readonly operations: readonly Operation[];
-  /** of each phase that has begun to change files: how many operations there are up to its end */
-  readonly ends: readonly number[];
+  /** of each phase that has begun to change files: how many operations there are up to its end; undefined: there is one */
+  readonly ends?: readonly number[];
   /** how scripts run; undefined: none does */
   readonly scripts?: ScriptPolicy | undefined;
   /** those that were begun, in order */
@@ -171,8 +171,8 @@ export function readJournal(disk: Disk, state: StatePaths): FoundJournal | undef
     if (operations.length !== count || operations.includes(undefined))
       throw corrupt(state, 'an operation is wrong');
     if (![...head.areas, ...head.prune].every(isSafePath)) throw corrupt(state, 'a path is wrong');
-    const ends = head.journal === 3 ? head.ends : operations.length > 0 ? [operations.length] : [];
-    if (!areEnds(ends, operations.length)) throw corrupt(state, 'its phases are wrong');
+    const { ends } = head;
+    if (ends !== undefined && !areEnds(ends, operations.length)) throw corrupt(state, 'its phases are wrong');
     const tail = checkTail(lines.slice(end + 1));
     const acts = [...(head.journal === 1 ? [] : head.acts.map(checkAct)), ...tail.acts];
     if (acts.includes(undefined)) throw corrupt(state, 'an act is wrong');
@@ -184,7 +184,7 @@ export function readJournal(disk: Disk, state: StatePaths): FoundJournal | undef
         areas,
         prune,
         operations: operations as Operation[],
-        ends,
+        ...(ends === undefined ? {} : { ends }),
         scripts,
         acts: acts as Act[],
       },

@@ -32,7 +32,8 @@ export interface Recovery {
 export async function rollBack(disk: Disk, state: StatePaths, journal: Journal): Promise<readonly string[]> {
   const unwind = journal.acts.length === 0 ? undefined : await unwinding(disk, state, journal);
   try {
-    const { operations, ends } = journal;
+    const { operations } = journal;
+    const ends = journal.ends ?? [operations.length];
     for (let phase = Math.max(ends.length - 1, unwind?.lastPhase ?? 0); phase >= 0; phase--) {
       await unwind?.call(phase, 'placed');
       const from = phase === 0 ? 0 : (ends[phase - 1] ?? operations.length);

@@ -268,6 +268,7 @@ class Repair {
 }
 
 const EMPTY = {
+  phase: () => 0,
   shared: new Map(),
   placements: [],
   cleared: [],

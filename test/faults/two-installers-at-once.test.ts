@@ -150,7 +150,10 @@ test(
 async function halted(dir: string): Promise<ChildProcess> {
   fs.writeFileSync(join(dir, 'halt'), 'wait cc 2-postinst configure\n');
   const child = spawn(process.execPath, [UPGRADE, dir, 'upgrade', '0'], { stdio: 'inherit' });
-  while (!h.exists(dir, 'halted')) await sleep(20);
+  while (!h.exists(dir, 'halted')) {
+    assert.ok(child.exitCode === null && child.signalCode === null, 'it ended before it stood still');
+    await sleep(20);
+  }
   return child;
 }
 
@@ -188,10 +191,10 @@ test('two installers at once: the second is refused, or waits, or takes over wha
   const victim = await halted(other);
   victim.kill('SIGKILL');
   await once(victim, 'close');
+  for (const name of ['halt', 'halted']) fs.rmSync(join(other, name));
   const { report, texts } = h.listener();
   await h.run(other, five('2'), { scripts: OUTSIDE, wait: 0, report });
   assert.match(texts.join('\n'), /interrupted; the root is back in the state before/);
-  for (const name of ['halt', 'halted']) fs.rmSync(join(other, name));
   // the number of a transaction that was undone is given again
   assert.deepEqual(stateOf(other), after);
   assert.deepEqual(locks(other), []);
