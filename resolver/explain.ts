@@ -39,7 +39,9 @@ export function explain(facts: readonly Fact[], rules: Rules, attempt: Attempt):
   ];
   return Object.freeze({
     sentences: Object.freeze(
-      sentences.filter((sentence) => sentence !== '').map((sentence) => `${sentence}.`),
+      sentences
+        .filter((sentence) => sentence !== '')
+        .map((sentence) => `${sentence.replace(/^only /, 'Only ')}.`),
     ),
     fixes: Object.freeze(fixes),
     reasons: Object.freeze(reasons),

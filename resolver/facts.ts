@@ -200,7 +200,7 @@ export function whyBlocked({ name, version, why, source }: Blocked, rules: Rules
   const present = rules.pool.installed(name)?.candidate.version ?? '';
   switch (why) {
     case 'removed':
-      return `you asked to remove ${name}`;
+      return `${name} is to go`;
     case 'held':
       return `${name} is held at ${present}`;
     case 'wish':

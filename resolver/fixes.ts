@@ -21,6 +21,8 @@ export type Attempt = (problem: Problem) => readonly Reason[] | undefined;
 
 /** Ways out that are named at most. */
 const MAX_FIXES = 2;
+/** Packages that a way out names at most. */
+const MAX_NAMED = 4;
 /** Solutions that are looked for at most, over all ways out. */
 const MAX_ATTEMPTS = 24;
 
@@ -168,19 +170,48 @@ const leaveOut: Way = (reasons, problem, attempt) =>
 function outside(reasons: readonly Reason[], rules: Rules): Fix[] {
   const missing = reasons.flatMap((reason) =>
     reason.kind === 'depends' && reason.on.length === 0 && reason.blocked.length === 0
-      ? reason.clause.slice(0, 1)
+      ? reason.clause.slice(0, 1).map((relation) => ({ relation, owner: reason.name }))
       : [],
   );
   const [first] = missing;
   if (first !== undefined) {
-    const what = formatRelation(first);
+    const { pool } = rules;
+    const { archQualifier } = first.relation;
+    const unknown = [pool.architecture, ...pool.foreign, 'any', 'native', undefined].includes(archQualifier)
+      ? undefined
+      : archQualifier;
+    if (unknown !== undefined)
+      return [{ text: `look at packages for ${unknown}, too (--foreign ${unknown})`, proven: false }];
+    const own = first.owner.split(':', 2)[1];
+    const what = formatRelation({
+      ...first.relation,
+      ...(own === undefined || archQualifier !== undefined ? {} : { archQualifier: own }),
+    });
     return [
       { text: `run gtpkg update or add a source that has ${what}`, command: 'gtpkg update', proven: false },
     ];
   }
+  const essential = keptAs(reasons, 'essential');
+  if (essential.length > 0 && rules.problem.request.kind === 'remove')
+    return [{ text: `keep ${essential.join(' and ')}: the system cannot do without it`, proven: false }];
   const [pinned] = blockedBy(reasons, 'pinned');
-  if (pinned !== undefined) return [{ text: `lift the pin on ${pinned.name}`, proven: false }];
-  return rules.problem.request.kind === 'install'
-    ? [{ text: 'ask for something else: no single change of the request makes it possible', proven: false }]
-    : [];
+  if (pinned !== undefined)
+    return [
+      { text: `lift the pin on ${pinned.name}, which gtpkg policy ${pinned.name} shows`, proven: false },
+    ];
+  if (rules.problem.request.kind !== 'install') return [];
+  const apart = unique(
+    reasons.flatMap((reason) =>
+      reason.kind === 'excludes' || reason.kind === 'instances'
+        ? [reason.name, reason.other]
+        : reason.kind === 'single'
+          ? [reason.name]
+          : [],
+    ),
+  );
+  const others =
+    apart.length === 0 || apart.length > MAX_NAMED
+      ? 'other releases'
+      : `another release of ${apart.join(' or ')}`;
+  return [{ text: `wait for ${others}: no change of the request makes it possible`, proven: false }];
 }

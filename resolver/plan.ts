@@ -72,6 +72,8 @@ export interface Plan {
   /** names that nothing needs once the plan is carried out */
   readonly autoremovable: readonly string[];
   readonly unmet: readonly UnmetDependency[];
+  /** what new packages recommend and nothing that will be there satisfies, where recommendations were wanted */
+  readonly missed: readonly { readonly name: string; readonly version: string; readonly relation: string }[];
   /** bytes to fetch, if nothing is held already */
   readonly downloadSize: number;
   /** KiB on disk, negative when space is freed */
@@ -134,9 +136,27 @@ export function makePlan(outcome: Outcome): Plan {
     unmet: Object.freeze(
       after.unmet().map(({ clause, ...rest }) => Object.freeze({ ...rest, relation: formatClause(clause) })),
     ),
+    missed: Object.freeze(missedBy(steps, after, request)),
     downloadSize: sum(steps, (step) => step.to?.downloadSize ?? 0),
     sizeChange: sum(steps, (step) => (step.to?.installedSize ?? 0) - (step.from?.installedSize ?? 0)),
   });
+}
+
+function missedBy(
+  steps: readonly Step[],
+  after: State,
+  request: Problem['request'],
+): Plan['missed'][number][] {
+  if (request.kind !== 'install' || !request.recommends || !request.dependencies) return [];
+  return steps.flatMap((step) =>
+    step.kind !== 'install'
+      ? []
+      : step.to.relations.recommends
+          .filter((clause) => !after.satisfied(clause, step.to))
+          .map((clause) =>
+            Object.freeze({ name: step.name, version: step.to.version, relation: formatClause(clause) }),
+          ),
+  );
 }
 
 function changeKind(from: Candidate, to: Candidate): ChangeStep['kind'] {

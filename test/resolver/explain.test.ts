@@ -7,8 +7,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { GtpkgError } from '../../model/index.js';
-import { resolve, whyInstalled } from '../../resolver/index.js';
-import { answerText, installedFrom, problemOf } from './world.js';
+import { resolve, whyInstalled, type Problem, type Resolution } from '../../resolver/index.js';
+import { answerText, installedFrom, policyFrom, problemOf } from './world.js';
 
 const folder = fileURLToPath(new URL('../../../fixtures/resolver/', import.meta.url));
 
@@ -17,6 +17,8 @@ interface Golden {
   readonly request: string;
   readonly packages: string;
   readonly installed: string;
+  /** pins, see policyFrom; a line that is not there means: no policy at all */
+  readonly pins: string;
   readonly answer: string;
 }
 
@@ -33,8 +35,20 @@ function parse(text: string): Golden {
     request: part('request'),
     packages: part('packages'),
     installed: part('installed'),
+    pins: part('pins'),
     answer: part('answer'),
   };
+}
+
+// A question that means nothing is no question: the error, as the command line prints it.
+function resolveOrRefuse(problem: Problem): Resolution | string {
+  try {
+    return resolve(problem);
+  } catch (error) {
+    if (error instanceof GtpkgError)
+      return `error[${error.code}]: ${error.message}\n  next: ${error.hint ?? ''}`;
+    throw error;
+  }
 }
 
 for (const file of readdirSync(folder)
@@ -43,8 +57,13 @@ for (const file of readdirSync(folder)
   const text = readFileSync(folder + file, 'utf8');
   const golden = parse(text);
   test(`${file}: ${golden.about}`, () => {
-    const resolution = resolve(problemOf(golden.request, golden.packages, golden.installed));
-    const answer = answerText(resolution);
+    const policy = policyFrom(golden.pins);
+    const problem = {
+      ...problemOf(golden.request, golden.packages, golden.installed),
+      ...(policy === undefined ? {} : { policy }),
+    };
+    const resolution = resolveOrRefuse(problem);
+    const answer = typeof resolution === 'string' ? resolution : answerText(resolution);
     if (process.env['GOLDEN'] === 'write') {
       const cut = text.indexOf('\n--- answer\n');
       writeFileSync(
@@ -54,7 +73,7 @@ for (const file of readdirSync(folder)
       return;
     }
     assert.equal(answer, golden.answer);
-    if (resolution.kind === 'solution') return;
+    if (typeof resolution === 'string' || resolution.kind === 'solution') return;
     const { sentences, minimal } = resolution.explanation;
     assert.ok(sentences.length <= 5);
     assert.ok(minimal);

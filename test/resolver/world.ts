@@ -4,7 +4,18 @@
  * Flags of what is installed: manual (default), auto, held.
  */
 import { Paragraph, relationsOf, type Candidate, type MultiArch, type Universe } from '../../model/index.js';
-import type { Installed, Plan, Problem, Request, Resolution, Target } from '../../resolver/index.js';
+import {
+  opensToAll,
+  rankOf,
+  type Installed,
+  type Pin,
+  type Plan,
+  type Policy,
+  type Problem,
+  type Request,
+  type Resolution,
+  type Target,
+} from '../../resolver/index.js';
 
 /** One release from one line. */
 export function release(line: string): Candidate {
@@ -83,6 +94,25 @@ export function requestFrom(text: string): Request {
   return { kind: 'autoremove', purge: flags.has('--purge') };
 }
 
+/** `name/suite@source 990` a line → the policy that the command line makes of such pins. */
+export function policyFrom(text: string): Policy | undefined {
+  const pins = lines(text).map((line): Pin => {
+    const [, name = '', version, suite, source, priority] =
+      /^([^=/@\s]+)(?:=([^/@\s]+))?(?:\/([^@\s]+))?(?:@(\S+))? (-?\d+)$/.exec(line) ?? [];
+    const about = { version, suite, source };
+    return { packages: [name], ...defined(about), priority: Number(priority) };
+  });
+  if (text.trim() === '') return undefined;
+  return {
+    priority: (candidate) => rankOf(pins, candidate).priority,
+    allows: (owner, candidate) =>
+      owner.source === candidate.source || owner.source === '' || opensToAll(pins, candidate),
+  };
+}
+
+const defined = <T extends object>(some: T): { [K in keyof T]?: NonNullable<T[K]> } =>
+  Object.fromEntries(Object.entries(some).filter(([, value]) => value !== undefined)) as never;
+
 /** A problem from three texts; `--i386` lets that architecture in beside amd64. */
 export function problemOf(request: string, packages: string, installed = ''): Problem {
   return {
@@ -120,6 +150,7 @@ export function answerText(resolution: Resolution): string {
         `held back ${held.name} ${held.installed.version}, not ${held.available.version}: ${held.reason}`,
     ),
     ...(plan.autoremovable.length > 0 ? [`no longer needed: ${plan.autoremovable.join(' ')}`] : []),
+    ...plan.missed.map(({ name, relation }) => `${name} recommends ${relation}, which is not to be had`),
     ...plan.unmet.map((unmet) => `unmet: ${unmet.name} ${unmet.version} ${unmet.field} ${unmet.relation}`),
   ].join('\n');
 }
