@@ -175,10 +175,12 @@ class Writer {
   }
 
   #md5sums(by: Incoming, conffiles: ReadonlySet<string>): Buffer {
-    const lines = by.release.manifest.flatMap(({ type, path }) => {
+    const { staging } = this.#context;
+    const lines = by.release.manifest.flatMap(({ type, path, link }) => {
       if ((type !== 'f' && type !== 'h') || conffiles.has(path)) return [];
-      const staged = this.#context.staging.staged(by.name, path);
-      const md5 = staged === undefined ? undefined : this.#md5(staged);
+      const staged = staging.staged(by.name, path);
+      const known = staging.md5(by.name, link ?? path);
+      const md5 = staged === undefined ? undefined : (known ?? this.#md5(staged));
       return md5 === undefined ? [] : [`${md5}  ${path}\n`];
     });
     return Buffer.from(lines.join(''), 'latin1');

@@ -4,6 +4,7 @@
  * In: a verified release, and for each file that is to be written its path, owner, permissions and time. Out: all of them are written and were checked,
  * or an error, and then whatever was written is to be thrown away. Links, directories and devices are not its business (stage.ts).
  */
+import { createHash } from 'node:crypto';
 import { pathToText } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
@@ -15,7 +16,12 @@ export interface FileTarget extends Attributes {
   /** below the root, one character a byte */
   readonly path: string;
   readonly mtime: number;
+  /** its MD5 is wanted, for dpkg's records: taken while the bytes are at hand */
+  readonly md5?: boolean;
 }
+
+/** By path in the manifest: MD5 in hex of those that were to have one. */
+export type Digests = ReadonlyMap<string, string>;
 
 /** By path in the manifest. Files without a target are read and checked, not written. */
 export type FileTargets = ReadonlyMap<string, FileTarget>;
@@ -26,7 +32,7 @@ export type Advance = (bytes: number) => void;
 /** Who does it. Calls come for all releases of a transaction at once; how many run at a time is its own affair. */
 export interface LayOut {
   /** @throws GtpkgError PAYLOAD_CORRUPT, what extract() throws; the system's errors */
-  files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<void>;
+  files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<Digests>;
   /** Ends what runs and what waits, with errors. Nothing is written any more when this has resolved. */
   stop(): Promise<void>;
 }
@@ -44,7 +50,7 @@ export class LayOutHere implements LayOut {
     this.#disk = disk;
   }
 
-  async files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<void> {
+  async files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<Digests> {
     while (this.#running.size >= PARALLEL) await Promise.race(this.#running);
     if (this.#stopped) throw stopped();
     const work = this.#extract(release, targets, advance);
@@ -54,7 +60,7 @@ export class LayOutHere implements LayOut {
     );
     this.#running.add(over);
     void over.then(() => this.#running.delete(over));
-    await work;
+    return work;
   }
 
   async stop(): Promise<void> {
@@ -62,13 +68,14 @@ export class LayOutHere implements LayOut {
     await Promise.all(this.#running);
   }
 
-  async #extract(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<void> {
+  async #extract(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<Digests> {
     const sink = new FileSink(this.#disk, targets, (bytes) => {
       if (this.#stopped) throw stopped();
       advance(bytes);
     });
     await release.extract(sink);
     sink.complete();
+    return sink.digests;
   }
 }
 
@@ -79,11 +86,17 @@ export class FileSink implements PayloadSink {
   readonly #targets: FileTargets;
   readonly #advance: Advance;
   readonly #written = new Set<string>();
+  readonly #digests = new Map<string, string>();
 
   constructor(disk: Disk, targets: FileTargets, advance: Advance) {
     this.#disk = disk;
     this.#targets = targets;
     this.#advance = advance;
+  }
+
+  /** Of what was written so far. */
+  get digests(): Digests {
+    return this.#digests;
   }
 
   entry(): void {
@@ -98,6 +111,7 @@ export class FileSink implements PayloadSink {
     if (target !== undefined) {
       this.#disk.create(target.path, bytes, target);
       this.#written.add(entry.path);
+      if (target.md5 === true) this.#digests.set(entry.path, md5(bytes));
     }
     this.#advance(entry.size);
   }
@@ -118,10 +132,12 @@ export class FileSink implements PayloadSink {
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<void> {
     let length = 0;
+    const hash = target?.md5 === true ? createHash('md5') : undefined;
     const counted = async function* (advance: Advance): AsyncGenerator<Uint8Array> {
       for await (const chunk of chunks) {
         length += chunk.length;
         if (length > entry.size) throw wrongSize(entry, length);
+        hash?.update(chunk);
         yield chunk;
         advance(chunk.length);
       }
@@ -130,8 +146,11 @@ export class FileSink implements PayloadSink {
     else await this.#disk.createFrom(target.path, counted(this.#advance), target);
     if (length !== entry.size) throw wrongSize(entry, length);
     if (target !== undefined) this.#written.add(entry.path);
+    if (hash !== undefined) this.#digests.set(entry.path, hash.digest('hex'));
   }
 }
+
+const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex');
 
 type Chunks = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 

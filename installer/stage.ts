@@ -8,7 +8,7 @@ import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.
 import { GtpkgError } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
 import type { Attributes, Disk } from './disk.js';
-import type { FileTarget, FileTargets } from './lay-out.js';
+import type { Digests, FileTarget, FileTargets } from './lay-out.js';
 import { makeHardLink, makeNode } from './entries.js';
 import type { Owners } from './owners.js';
 import type { Incoming } from './plan.js';
@@ -24,6 +24,7 @@ export class Staging {
   readonly #written: string[] = [];
   readonly #placements = new Map<string, Placement>();
   readonly #received = new Map<string, string>();
+  readonly #md5 = new Map<string, string>();
   #extra = 0;
   /** entries whose owner could not be set because we are not root */
   ownersSkipped = 0;
@@ -91,8 +92,8 @@ export class Staging {
     return path;
   }
 
-  /** Where the files of a release's payload go. */
-  targets(by: Incoming): FileTargets {
+  /** Where the files of a release's payload go. @param md5 - dpkg's records want their MD5 */
+  targets(by: Incoming, md5 = false): FileTargets {
     const linked = new Set<string>();
     for (const { type, link } of by.release.manifest)
       if (type === 'h' && link !== undefined) linked.add(link);
@@ -102,7 +103,7 @@ export class Staging {
       const path =
         this.#placements.get(`${by.name}/${entry.path}`)?.staged ??
         (linked.has(entry.path) ? this.#spare() : undefined);
-      if (path !== undefined) targets.set(entry.path, { path, ...this.#attributes(entry) });
+      if (path !== undefined) targets.set(entry.path, { path, ...this.#attributes(entry), md5 });
     }
     return targets;
   }
@@ -112,8 +113,14 @@ export class Staging {
     return this.#received.get(`${name}/${path}`);
   }
 
+  /** MD5 of a file of a package, where it was wanted. */
+  md5(name: string, path: string): string | undefined {
+    return this.#md5.get(`${name}/${path}`);
+  }
+
   /** Takes it that all `targets` of the release are there, and makes what else it has: links, devices. */
-  async settle(by: Incoming, targets: FileTargets): Promise<void> {
+  async settle(by: Incoming, targets: FileTargets, digests: Digests): Promise<void> {
+    for (const [path, md5] of digests) this.#md5.set(`${by.name}/${path}`, md5);
     for (const [path, target] of targets) {
       this.#written.push(target.path);
       this.#received.set(`${by.name}/${path}`, target.path);

@@ -128,22 +128,25 @@ function checkSpace({ root, survey }: Prepared): void {
 }
 
 async function layOutAll(
-  { root, plan }: Prepared,
+  { root, plan, input }: Prepared,
   staging: Staging,
   { report, layOut = new LayOutHere(root.disk) }: TransactionRequest,
 ): Promise<void> {
   let done = 0;
   let told = 0;
   let failed: { error: unknown } | undefined;
+  const hasDpkg =
+    plan.changes.some(({ name, to }) => name === 'dpkg' && to?.state === 'installed') ||
+    input.status.get('dpkg')?.state === 'installed';
   const one = async (by: Incoming): Promise<void> => {
-    const targets = staging.targets(by);
-    await layOut.files(by.release, targets, (bytes) => {
+    const targets = staging.targets(by, hasDpkg);
+    const digests = await layOut.files(by.release, targets, (bytes) => {
       done += bytes;
       if (done - told < ADVANCE_EVERY) return;
       told = done;
       report({ kind: 'advance', id: 'transaction', done, note: by.name });
     });
-    if (failed === undefined) await staging.settle(by, targets);
+    if (failed === undefined) await staging.settle(by, targets, digests);
   };
   const work = plan.incoming.map(async (by) => {
     try {

@@ -7,7 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ByteSource, PayloadPlan } from '../../model/index.js';
 import { Disk } from '../../installer/disk.js';
-import { FileSink, type FileTargets } from '../../installer/lay-out.js';
+import { FileSink, type Digests, type FileTargets } from '../../installer/lay-out.js';
 import { extractPayload } from '../../package-repo/extract.js';
 import { fromPlain, toPlain, type PlainError } from '../../model/thread-error.js';
 
@@ -29,7 +29,7 @@ export type FromThread =
   /** the chunk's memory comes back with it */
   | { readonly kind: 'taken'; readonly bytes: Uint8Array }
   | { readonly kind: 'advance'; readonly bytes: number }
-  | { readonly kind: 'done' }
+  | { readonly kind: 'done'; readonly digests: Digests }
   | { readonly kind: 'failed'; readonly error: PlainError };
 
 /** Bytes between two messages about progress. */
@@ -84,7 +84,7 @@ async function work({ payload, targets, byteLength }: Extract<ToThread, { kind: 
     await extractPayload(source(byteLength), payload, sink);
     sink.complete();
     say({ kind: 'advance', bytes: untold });
-    say({ kind: 'done' });
+    say({ kind: 'done', digests: sink.digests });
   } catch (error) {
     say({ kind: 'failed', error: toPlain(error) });
   }

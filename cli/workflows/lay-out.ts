@@ -13,7 +13,14 @@ import {
   type CoreRef,
   type VerifiedRelease,
 } from '../../model/index.js';
-import { LayOutHere, stopped, type Advance, type FileTargets, type LayOut } from '../../installer/lay-out.js';
+import {
+  LayOutHere,
+  stopped,
+  type Advance,
+  type Digests,
+  type FileTargets,
+  type LayOut,
+} from '../../installer/lay-out.js';
 import type { OpenRoot } from '../../installer/root.js';
 import type { FromThread, ToThread } from './lay-out-thread.js';
 import { fromPlain, toPlain } from '../../model/thread-error.js';
@@ -101,14 +108,14 @@ export class LayOutThreads implements LayOut {
     while (this.#threads.size < Math.min(jobs, MOST, availableParallelism())) this.#idle.push(this.#make());
   }
 
-  async files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<void> {
+  async files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<Digests> {
     const { payload, pin } = release;
     if (payload === undefined) return this.#here.files(release, targets, advance);
     await this.#arriving.whole(pin.core);
     const thread = await this.#thread(payload.section.rawLength);
     if (thread === undefined) throw stopped();
     try {
-      await thread.run({ release, targets, advance }, this.#arriving.source(pin.core));
+      return await thread.run({ release, targets, advance }, this.#arriving.source(pin.core));
     } finally {
       // the largest first: what is begun last should be over soon
       this.#queue.sort((a, b) => a.bytes - b.bytes);
@@ -162,7 +169,7 @@ class Thread {
   }
 
   /** One piece of work at a time. */
-  async run({ release, targets, advance }: Job, source: ByteSource): Promise<void> {
+  async run({ release, targets, advance }: Job, source: ByteSource): Promise<Digests> {
     if (this.#ended !== undefined) throw this.#ended;
     const { payload } = release;
     if (payload === undefined) throw new GtpkgError('INTERNAL', 'a release without a plan in a thread');
@@ -170,13 +177,13 @@ class Thread {
       this.#worker.postMessage(message, transfer),
     );
     try {
-      await new Promise<void>((resolve, reject) => {
+      return await new Promise<Digests>((resolve, reject) => {
         this.#fail = reject;
         this.#handle = (message) => {
           if (message.kind === 'advance') advance(message.bytes);
           else if (message.kind === 'read') feed.read(message.offset, message.length);
           else if (message.kind === 'taken') feed.taken(message.bytes);
-          else if (message.kind === 'done') resolve();
+          else if (message.kind === 'done') resolve(message.digests);
           else reject(fromPlain(message.error));
         };
         this.#worker.postMessage({
