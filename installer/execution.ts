@@ -21,15 +21,21 @@ import {
 import { perform } from './operations.js';
 import { noteOutcome } from './outcomes.js';
 import { previewOf, type Prepared, type TransactionPreview, type TransactionRequest } from './prepare.js';
+import type { TransactionProgress } from './progress.js';
 import { finish, rollBack, sweepStaging } from './recover.js';
 import type { Act } from './script-acts.js';
 import type { Scripts } from './scripted.js';
 import type { Staging } from './stage.js';
 import { dpkgOperations, stateOperations } from './state-files.js';
 
+/** A request that is carried out. */
+export interface RunningRequest extends TransactionRequest {
+  readonly progress: TransactionProgress;
+}
+
 export class Execution {
   readonly #prepared: Prepared;
-  readonly #request: TransactionRequest;
+  readonly #request: RunningRequest;
   readonly #staging: Staging;
   readonly #composer: Composer;
   readonly #kept: KeptConffile[] = [];
@@ -37,7 +43,7 @@ export class Execution {
   #length = 0;
   #dpkg: DpkgLive | undefined;
 
-  constructor(prepared: Prepared, request: TransactionRequest, staging: Staging) {
+  constructor(prepared: Prepared, request: RunningRequest, staging: Staging) {
     this.#prepared = prepared;
     this.#request = request;
     this.#staging = staging;
@@ -56,7 +62,7 @@ export class Execution {
    */
   async run(): Promise<{ preview: TransactionPreview; left: readonly string[] }> {
     const { root, plan, compose } = this.#prepared;
-    const { report, askConffile } = this.#request;
+    const { report, progress, askConffile } = this.#request;
     const { disk, state } = root;
     const last = Math.max(0, ...plan.phases.values());
     let scripts: Scripts | undefined;
@@ -75,12 +81,14 @@ export class Execution {
         this.#write();
         for (const [index, operation] of this.#journal.operations.slice(done).entries()) {
           perform(disk, operation);
-          if (index % 512 === 511) await breathe();
+          if (index % 512 !== 511) continue;
+          progress.placed(512);
+          await breathe();
         }
         await scripts?.after(phase, (act) => this.#record(act), this.#dpkg);
       }
       await scripts?.end((act) => this.#record(act), this.#dpkg);
-      report({ kind: 'advance', id: 'transaction', done: plan.bytes, note: 'making it durable' });
+      progress.at('making it durable');
       await disk.flush(touchedDirectories(this.#journal.operations), this.#journal.areas);
       commitJournal(disk, state);
     } catch (error) {
@@ -102,7 +110,7 @@ export class Execution {
 
   /** What is to be done to the root in the phase, as it is now: scripts may have changed it since it was surveyed. */
   async #compose(phase: number, isLast: boolean): Promise<void> {
-    const { compose, survey, root, plan } = this.#prepared;
+    const { compose, survey, root } = this.#prepared;
     const decisions = await conffileDecisions(compose, phase);
     const operations = [...this.#journal.operations, ...this.#composer.compose(decisions, phase)];
     this.#kept.push(...keptConffiles(decisions));
@@ -120,8 +128,7 @@ export class Execution {
       operations,
       ends: [...(this.#journal.ends ?? []), operations.length],
     };
-    const note = 'writing to the disk';
-    this.#request.report({ kind: 'advance', id: 'transaction', done: plan.bytes, note });
+    this.#request.progress.at('writing to the disk');
     await root.disk.flush(
       this.#staging.written,
       survey.areas.map((area) => area.path),
@@ -134,10 +141,10 @@ export class Execution {
 
   async #scripts(): Promise<Scripts | undefined> {
     const { scripts: policy } = this.#prepared;
-    const { report } = this.#request;
+    const { report, progress } = this.#request;
     if (policy === undefined) return undefined;
     const { Scripts } = await import('./scripted.js');
-    return new Scripts(this.#prepared, this.#staging, { policy, report });
+    return new Scripts(this.#prepared, this.#staging, { policy, report, progress });
   }
 
   #write(): void {

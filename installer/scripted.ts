@@ -11,6 +11,7 @@ import { MAX_TRIGGER_ROUNDS } from '../model/limits.js';
 import { hasShell } from './has-shell.js';
 import type { DpkgLive } from './dpkg-live.js';
 import type { Prepared } from './prepare.js';
+import type { TransactionProgress } from './progress.js';
 import { configureOrder } from './configure-order.js';
 import {
   MAINTAINER_SCRIPTS,
@@ -33,6 +34,7 @@ export class Scripts {
   readonly #prepared: Prepared;
   readonly #runner: ScriptRunner;
   readonly #report: Report;
+  readonly #progress: TransactionProgress;
   readonly #acts: Acts;
   readonly #find: FindScript;
   readonly #triggers: Triggers;
@@ -42,12 +44,21 @@ export class Scripts {
   constructor(
     prepared: Prepared,
     staging: Staging,
-    { policy, report }: { readonly policy: ScriptPolicy; readonly report: Report },
+    {
+      policy,
+      report,
+      progress,
+    }: {
+      readonly policy: ScriptPolicy;
+      readonly report: Report;
+      readonly progress: TransactionProgress;
+    },
   ) {
     const { root, plan, id, survey } = prepared;
     this.policy = policy;
     this.#prepared = prepared;
     this.#report = report;
+    this.#progress = progress;
     const mark = markOf(survey.areas.map((area) => area.path));
     this.#runner = new ScriptRunner({ disk: root.disk, state: root.state, id, mark, policy });
     this.#find = stageScripts(prepared, staging);
@@ -158,7 +169,7 @@ export class Scripts {
     record(act);
     if (act.call === undefined) return;
     const note = `${act.call.script} of ${act.package}`;
-    this.#report({ kind: 'advance', id: 'transaction', done: this.#prepared.plan.bytes, note });
+    this.#progress.script(note);
     try {
       await this.#runner.run(act.call);
     } catch (error) {

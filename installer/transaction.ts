@@ -10,7 +10,7 @@ import { pathToText } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { diskError } from './disk-error.js';
 import { Execution } from './execution.js';
-import { LayOutHere } from './lay-out.js';
+import { LayOutHere, type LayOut } from './lay-out.js';
 import type { Incoming } from './plan.js';
 import {
   prepare,
@@ -19,6 +19,7 @@ import {
   type TransactionPreview,
   type TransactionRequest,
 } from './prepare.js';
+import { TransactionProgress } from './progress.js';
 import { recover, sweepStaging } from './recover.js';
 import type { OpenRoot } from './root.js';
 import { Staging } from './stage.js';
@@ -52,12 +53,11 @@ export async function runTransaction(
   const { plan } = prepared;
   if (plan.changes.length === 0)
     return { id: undefined, installed: [], removed: [], ...previewOf(prepared, []) };
-  const label = plan.incoming.length > 0 ? 'Installing' : 'Removing';
-  report({ kind: 'start', id: 'transaction', label, total: plan.bytes, unit: 'bytes' });
+  const progress = new TransactionProgress(report, prepared);
   try {
-    const staging = await stage(prepared, request);
+    const staging = await stage(prepared, request, progress);
     const { changes } = plan;
-    const { preview, left: all } = await new Execution(prepared, request, staging).run();
+    const { preview, left: all } = await new Execution(prepared, { ...request, progress }, staging).run();
     const left = all.filter(
       (path) =>
         !changes.some(({ to }) => to?.conffiles.some((conffile) => conffile.path.startsWith(`${path}/`))),
@@ -75,18 +75,22 @@ export async function runTransaction(
       ),
     };
   } finally {
-    report({ kind: 'end', id: 'transaction' });
+    progress.end();
   }
 }
 
-async function stage(prepared: Prepared, request: TransactionRequest): Promise<Staging> {
+async function stage(
+  prepared: Prepared,
+  request: TransactionRequest,
+  progress: TransactionProgress,
+): Promise<Staging> {
   const { root, survey, compose } = prepared;
   const staging = new Staging(root.disk, survey, compose.owners);
   try {
     sweepStaging(root.disk, root.state);
     checkSpace(prepared);
     staging.open();
-    await layOutAll(prepared, staging, request);
+    await layOutAll(prepared, staging, { layOut: request.layOut, progress });
     staging.finish();
     if (staging.ownersSkipped > 0) {
       const text = 'Owners and set-uid bits of some files were not set, because gtpkg does not run as root.';
@@ -130,7 +134,10 @@ function checkSpace({ root, survey }: Prepared): void {
 async function layOutAll(
   { root, plan, input }: Prepared,
   staging: Staging,
-  { report, layOut = new LayOutHere(root.disk) }: TransactionRequest,
+  {
+    layOut = new LayOutHere(root.disk),
+    progress,
+  }: { readonly layOut: LayOut | undefined; readonly progress: TransactionProgress },
 ): Promise<void> {
   let done = 0;
   let told = 0;
@@ -144,7 +151,7 @@ async function layOutAll(
       done += bytes;
       if (done - told < ADVANCE_EVERY) return;
       told = done;
-      report({ kind: 'advance', id: 'transaction', done, note: by.name });
+      progress.laidOut(done, by.name);
     });
     if (failed === undefined) await staging.settle(by, targets, digests);
   };
@@ -158,5 +165,6 @@ async function layOutAll(
     }
   });
   await Promise.all(work);
+  progress.laidOut(plan.bytes, 'writing to the disk');
   if (failed !== undefined) throw (failed as { error: unknown }).error;
 }

@@ -2,14 +2,17 @@
  * Progress as data. Workflows emit events, `cli/render` draws them; nothing below the CLI prints.
  */
 
-/** One step of work. `id` names the bar it moves; `total` is absent while it is not known. */
+/**
+ * One step of work. `id` names the bar it moves; `total` is absent while it is not known; `note` says what is done right now.
+ * `parts`: shares of the whole that mean nothing by themselves, to be shown as a percentage. docs/formats/events.md.
+ */
 export type ProgressEvent =
   | {
       readonly kind: 'start';
       readonly id: string;
       readonly label: string;
       readonly total?: number;
-      readonly unit?: 'bytes' | 'items';
+      readonly unit?: 'bytes' | 'items' | 'parts';
     }
   | {
       readonly kind: 'advance';

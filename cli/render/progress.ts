@@ -7,6 +7,7 @@
  */
 import { printable } from '../../model/bytes.js';
 import type { Report } from '../../model/events.js';
+import { amount } from './amount.js';
 import { err } from './colors.js';
 import { Quiet, told } from './quiet.js';
 import { pad, size } from './table.js';
@@ -35,10 +36,14 @@ const WINDOW = 4000;
 const MOST = 4;
 /** columns of the bar itself */
 const LONGEST = 24;
+/** columns of a terminal on which a percentage stands for the bar */
+const NARROW = 60;
+/** columns of what is done right now, below which it says nothing */
+const SHORTEST_NOTE = 10;
 
 interface Bar {
   readonly label: string;
-  readonly unit: 'bytes' | 'items';
+  readonly unit: 'bytes' | 'items' | 'parts';
   readonly started: number;
   done: number;
   total: number;
@@ -67,27 +72,30 @@ function left(seconds: number): string {
   return `${Math.round(seconds / 3600)} h left`;
 }
 
-/** One line for a bar, never longer than `columns`. */
+/** One line for a bar, never longer than `columns`. On a narrow terminal the rate goes first, then what is done right now is cut, then the time. */
 function line(bar: Bar, now: number, columns: number): string {
   const { label, unit, done, total, note } = bar;
-  const show = (n: number): string => (unit === 'bytes' ? size(n) : String(n));
   const [since, before] = bar.samples[0] ?? [now, done];
   const rate = now - since >= 1000 ? ((done - before) / (now - since)) * 1000 : 0;
-  const details = [
-    total > 0 ? `${show(done)} of ${show(total)}` : show(done),
-    unit === 'bytes' && rate > 0 ? `${size(rate)}/s` : '',
-    rate > 0 && total > done ? left((total - done) / rate) : '',
-    note,
-  ].filter((text) => text !== '');
+  const much = amount(bar);
+  const speed = unit === 'bytes' && rate > 0 ? `${size(rate)}/s` : '';
+  const time = rate > 0 && total > done ? left((total - done) / rate) : '';
   const head = pad(label, 11);
   // as long as the terminal allows, whatever is said beside it: a bar that changes its length is no measure
-  const length = total > 0 && columns >= 30 ? Math.min(LONGEST, Math.floor(columns / 5)) : 0;
+  const longest = total > 0 && columns >= 30 ? Math.min(LONGEST, Math.floor(columns / 5)) : 0;
+  // a percentage says the same in less room
+  const length = unit === 'parts' && columns < NARROW ? 0 : longest;
   const room = columns - width(head) - 1 - (length > 0 ? length + 1 : 0);
-  while (details.length > 1 && width(details.join('  ')) > room) details.pop();
-  const beside = cut(details.join('  '), room);
-  if (length === 0) return `${head} ${beside}`;
+  const join = (parts: readonly string[]): string => parts.filter((text) => text !== '').join('  ');
+  const fits = (parts: readonly string[], spare = 0): boolean => width(join(parts)) + spare <= room;
+  let beside = [much, speed, time, note];
+  if (!fits(beside)) beside = [much, '', time, note];
+  if (!fits(beside) && !fits([much, time], Math.min(width(note), SHORTEST_NOTE) + 2))
+    beside = fits([much, time]) ? [much, time] : [much];
+  const text = cut(join(beside), room);
+  if (length === 0) return `${head} ${text}`;
   const filled = Math.round(Math.min(1, done / total) * length);
-  return `${head} ${err.green('━'.repeat(filled))}${err.dim('━'.repeat(length - filled))} ${beside}`;
+  return `${head} ${err.green('━'.repeat(filled))}${err.dim('━'.repeat(length - filled))} ${text}`;
 }
 
 /** Bars on a terminal. */

@@ -5,8 +5,8 @@
 import { printable } from '../../model/bytes.js';
 import type { ProgressEvent, Report } from '../../model/events.js';
 import { err } from './colors.js';
+import { amount } from './amount.js';
 import type { Drawing } from './progress.js';
-import { size } from './table.js';
 
 /** ms without a word while something goes on. */
 export const SILENCE = 20_000;
@@ -19,7 +19,7 @@ export function told(event: ProgressEvent, say: (text: string) => void): void {
 
 interface Step {
   readonly label: string;
-  readonly unit: 'bytes' | 'items';
+  readonly unit: 'bytes' | 'items' | 'parts';
   readonly total: number;
 }
 
@@ -49,9 +49,7 @@ export class Quiet implements Drawing {
     const step = this.#steps.get(event.id);
     if (step === undefined || this.#clock() - this.#heard < SILENCE) return;
     const { label, unit } = step;
-    const total = event.total ?? step.total;
-    const show = (n: number): string => (unit === 'bytes' ? size(n) : String(n));
-    const done = total > 0 ? `${show(event.done)} of ${show(total)}` : show(event.done);
+    const done = amount({ unit, done: event.done, total: event.total ?? step.total });
     const note = printable(event.note ?? '').replace(/\s+/g, ' ');
     this.say([`${label}: ${done}`, note].filter((text) => text !== '').join('  '));
   };

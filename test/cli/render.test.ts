@@ -451,10 +451,27 @@ describe('bars', () => {
     };
     assert.equal(shown(200), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s  2 s left  12 peers');
     assert.equal(shown(80), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s  2 s left  12 peers');
-    assert.equal(shown(70), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s  2 s left');
-    assert.equal(shown(60), 'Fetching    ━ 40.0 MB of 80.0 MB  20.0 MB/s');
+    assert.equal(shown(70), 'Fetching    ━ 40.0 MB of 80.0 MB  2 s left  12 peers');
+    assert.equal(shown(60), 'Fetching    ━ 40.0 MB of 80.0 MB  2 s left');
     assert.equal(shown(42), 'Fetching    ━ 40.0 MB of 80.0 MB');
     assert.equal(shown(29), 'Fetching    40.0 MB of 80.0…');
+  });
+
+  test('a transaction shows how much of it is done, how long it takes still and what it does right now, also at 40 columns', () => {
+    const shown = (columns: number): string => {
+      const { terminal, bars, at } = scene();
+      terminal.columns = columns;
+      bars.report({ kind: 'start', id: 't', label: 'Installing', total: 1000, unit: 'parts' });
+      at(2000);
+      bars.report({ kind: 'advance', id: 't', done: 420, note: 'postinst of a-long-name' });
+      const [line = ''] = terminal.lines;
+      bars.close();
+      assert.ok(line.length < columns, `${columns}: ${line}`);
+      return line.replace(/━+/, '━');
+    };
+    assert.equal(shown(80), 'Installing  ━ 42 %  3 s left  postinst of a-long-name');
+    assert.equal(shown(40), 'Installing  42 %  3 s left  postinst o…');
+    assert.equal(shown(30), 'Installing  42 %  3 s left');
   });
 
   test('without a total there is an amount and no bar', () => {
