@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { World } from './harness.js';
+import type { ProgressEvent } from '../../model/events.js';
+import { World, type Finished } from './harness.js';
 import { listing } from './debian.js';
 
 interface Way {
@@ -26,6 +27,25 @@ interface Pinned {
   readonly action: string;
   readonly from: { readonly version: string } | null;
   readonly to: { readonly auto: boolean; readonly listed: string } | null;
+}
+
+/** docs/formats/events.md: one document on standard output, JSON lines on standard error, a bar that never goes back. */
+function checkEvents({ status, stdout, stderr }: Finished): void {
+  assert.equal(status, 0, stderr);
+  assert.equal((JSON.parse(stdout) as Way).steps.length, 3);
+  const lines = stderr.trimEnd().split('\n');
+  const events = lines.map((line) => JSON.parse(line) as ProgressEvent);
+  const bar = events.flatMap((event) => ('id' in event && event.id === 'transaction' ? event : []));
+  const [first] = bar;
+  assert.ok(first?.kind === 'start' && first.unit === 'parts' && (first.total ?? 0) > 0);
+  assert.equal(bar.at(-1)?.kind, 'end');
+  const steps = bar.slice(1, -1).map((event) => (event.kind === 'advance' ? event : assert.fail(event.kind)));
+  let before = 0;
+  for (const { done } of steps) {
+    assert.ok(done >= before && done <= (first.total ?? 0));
+    before = done;
+  }
+  assert.equal(steps.at(-1)?.note, 'making it durable');
 }
 
 const home = { home: 'carol' };
@@ -122,7 +142,11 @@ describe('history and rollback', { timeout: 180_000 }, () => {
     await world.json(['rollback', '0', '--offline'], home);
     const left = (await tree()).filter((line) => !line.startsWith('/var'));
     assert.deepEqual(left, []);
-    await world.json(['rollback', '3', '--offline'], home);
+    const told = await world.run(['rollback', '3', '--offline', '--json'], {
+      ...home,
+      env: { GTPKG_EVENTS: '1' },
+    });
+    checkEvents(told);
     assert.deepEqual(await tree(), states[3]);
     const same = await world.run(['rollback', '3', '--offline'], home);
     assert.match(same.stdout, /^Nothing to do: the root is as it was after transaction 3\.$/m);
