@@ -1,7 +1,8 @@
 /**
  * Makes a catalog: releases in, in any order; tables out. docs/formats/catalog.md.
  *
- * Each relation and each list of alternatives is parsed and kept once, however many releases have it.
+ * Each relation and each list of alternatives is parsed and kept once, however many releases have it. All is done on bytes: making strings of
+ * fifty megabytes takes four times as long.
  */
 import {
   CATALOG_FIELDS,
@@ -11,11 +12,14 @@ import {
   packKind,
   type CatalogMeta,
 } from './catalog-format.js';
-import { accumulate, bump, count1, moved, offsets } from './catalog-tables.js';
+import { ByteWords } from './byte-words.js';
+import { accumulate, bump, count1, moved } from './catalog-tables.js';
 import { checkPackageName, isArchitecture } from './control.js';
 import { GtpkgError } from './errors.js';
+import { Growing } from './growing.js';
 import { MAX_CATALOG_ARCHITECTURES, MAX_RELATIONS } from './limits.js';
 import { slotOf, STANZA_FIELDS, type Stanza } from './packages-text.js';
+import { ParsedRelation } from './relation-bytes.js';
 import { parseRelation } from './relation.js';
 import { parseVersion } from './version.js';
 
@@ -43,55 +47,49 @@ const FIELD_SLOTS = (
 const FIRST_PLAIN = CATALOG_FIELDS.indexOf('conflicts');
 const PROVIDES = CATALOG_FIELDS.indexOf('provides');
 const MAX_U32 = 0xffff_ffff;
+const NOTHING = Buffer.alloc(0);
 
-/** Numbers for texts, in the order in which they come. */
-class Numbers {
-  readonly #known = new Map<string, number>();
-  readonly texts: string[] = [];
-
-  find(text: string): number | undefined {
-    return this.#known.get(text);
-  }
-
-  add(text: string): number {
-    const number = this.texts.push(text) - 1;
-    this.#known.set(text, number);
-    return number;
-  }
-
-  of(text: string): number {
-    return this.#known.get(text) ?? this.add(text);
-  }
+/** What is found in one field of one release. */
+interface Place {
+  readonly text: Buffer;
+  readonly field: number;
+  readonly release: number;
 }
+
+const COMMA = 44;
+const BAR = 124;
+const isBlank = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
 
 /** A list of numbers for each text that has more than one alternative, and numbers of single relations. */
 export class CatalogBuilder {
-  readonly #names = new Numbers();
-  readonly #versions = new Numbers();
-  readonly #architectures = new Numbers();
-  readonly #qualifiers = new Numbers();
+  readonly #names = new ByteWords();
+  readonly #versions = new ByteWords();
+  readonly #architectures = new ByteWords();
+  readonly #qualifiers = new ByteWords();
   /** text of one relation → number */
-  readonly #relations = new Numbers();
+  readonly #relations = new ByteWords();
   /** text of several alternatives → number of the list */
-  readonly #lists = new Numbers();
-  readonly #relationNames: number[] = [];
-  readonly #relationKinds: number[] = [];
-  readonly #relationVersions: number[] = [];
-  readonly #listOffsets: number[] = [0];
-  readonly #alternatives: number[] = [];
+  readonly #lists = new ByteWords();
+  readonly #relationNames = new Growing();
+  readonly #relationKinds = new Growing();
+  readonly #relationVersions = new Growing();
+  readonly #listOffsets = new Growing();
+  readonly #alternatives = new Growing();
   /** by release; clauses are relations, or ~list, until the number of relations is known */
-  readonly #releaseNames: number[] = [];
-  readonly #releaseVersions: number[] = [];
-  readonly #releaseKinds: number[] = [];
-  readonly #releaseSizes: number[] = [];
-  readonly #releaseDownloads: number[] = [];
-  readonly #releaseFields: number[] = [];
-  readonly #fields: number[] = [];
+  readonly #releaseNames = new Growing();
+  readonly #releaseVersions = new Growing();
+  readonly #releaseKinds = new Growing();
+  readonly #releaseSizes = new Growing();
+  readonly #releaseDownloads = new Growing();
+  readonly #releaseFields = new Growing();
+  readonly #fields = new Growing();
   /** pairs: name, release */
-  readonly #provided: number[] = [];
+  readonly #provided = new Growing();
+  readonly #parsed = new ParsedRelation();
 
   constructor() {
-    this.#qualifiers.of('');
+    this.#qualifiers.add(NOTHING, 0, 0);
+    this.#listOffsets.push(0);
   }
 
   /** Number of releases so far. */
@@ -117,157 +115,234 @@ export class CatalogBuilder {
         },
       );
     const architecture = this.#checked(stanza, ARCHITECTURE, this.#architectures, (text) => {
-      if (!isArchitecture(text) || this.#architectures.texts.length >= MAX_CATALOG_ARCHITECTURES)
+      if (!isArchitecture(text) || this.#architectures.size >= MAX_CATALOG_ARCHITECTURES)
         throw new GtpkgError('CONTROL_MALFORMED', `"${text.slice(0, 80)}" is not an architecture`);
     });
     this.#releaseKinds.push(packKind(architecture, kind, stanza.get(ESSENTIAL) === 'yes'));
-    this.#releaseSizes.push(sizeOf(stanza.get(INSTALLED_SIZE)));
-    this.#releaseDownloads.push(sizeOf(stanza.get(SIZE)));
+    this.#releaseSizes.push(sizeOf(stanza, INSTALLED_SIZE));
+    this.#releaseDownloads.push(sizeOf(stanza, SIZE));
     this.#releaseFields.push(this.#fields.length);
     this.#addFields(stanza, release);
   }
 
-  #checked(stanza: Stanza, slot: number, numbers: Numbers, check: (text: string) => unknown): number {
-    const text = stanza.get(slot);
-    if (text === undefined || text === '') throw stanza.error(`the field ${STANZA_FIELDS[slot]} is missing`);
-    const known = numbers.find(text);
-    if (known !== undefined) return known;
+  #checked(stanza: Stanza, slot: number, words: ByteWords, check: (text: string) => unknown): number {
+    const [text, start, end] = [stanza.bytes(slot), stanza.start(slot), stanza.end(slot)];
+    if (!stanza.has(slot) || start === end) throw stanza.error(`the field ${STANZA_FIELDS[slot]} is missing`);
+    const known = words.find(text, start, end);
+    if (known >= 0) return known;
     try {
-      check(text);
+      check(stanza.get(slot) ?? '');
     } catch (cause) {
       throw stanza.error(cause instanceof Error ? cause.message : String(cause), { slot, cause });
     }
-    return numbers.add(text);
+    return words.add(text, start, end);
   }
 
   #addFields(stanza: Stanza, release: number): void {
     const fields = this.#fields;
     const mask = fields.push(0) - 1;
     for (let field = 0; field < FIELD_SLOTS.length; field++) {
-      const text = stanza.get(FIELD_SLOTS[field] ?? 0);
-      if (text === undefined || text === '') continue;
+      const slot = FIELD_SLOTS[field] ?? 0;
+      if (!stanza.has(slot) || stanza.start(slot) === stanza.end(slot)) continue;
       const count = fields.push(0) - 1;
       try {
-        this.#addClauses(text, field, release);
+        const place = { text: stanza.bytes(slot), field, release };
+        this.#addClauses(place, stanza.start(slot), stanza.end(slot));
       } catch (cause) {
-        throw stanza.error(cause instanceof Error ? cause.message : String(cause), {
-          slot: FIELD_SLOTS[field] ?? 0,
-          cause,
-        });
+        throw stanza.error(cause instanceof Error ? cause.message : String(cause), { slot, cause });
       }
-      fields[count] = fields.length - count - 1;
-      fields[mask] = (fields[mask] ?? 0) | (1 << field);
+      fields.set(count, fields.length - count - 1);
+      fields.set(mask, fields.at(mask) | (1 << field));
     }
   }
 
-  #addClauses(text: string, field: number, release: number): void {
-    const from = this.#fields.length;
-    for (let start = 0; start <= text.length;) {
-      let end = text.indexOf(',', start);
-      if (end < 0) end = text.length;
-      // nearly always ", ": trimming less than all of it saves a third of the time
-      const clause = text.slice(text.charCodeAt(start) === 32 ? start + 1 : start, end).trim();
-      start = end + 1;
-      if (clause === '') continue;
-      const number = this.#clause(clause, field);
-      this.#fields.push(number);
-      if (this.#fields.length - from > MAX_RELATIONS)
-        throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: more than ${MAX_RELATIONS} relations`);
-      if (field === PROVIDES) this.#addProvided(number, release);
+  #addClauses(place: Place, from: number, to: number): void {
+    const { text, field, release } = place;
+    const first = this.#fields.length;
+    for (let start = from; start <= to;) {
+      let next = start;
+      let alternatives = false;
+      for (; next < to; next++) {
+        const code = text[next];
+        if (code === COMMA) break;
+        if (code === BAR) alternatives = true;
+      }
+      let end = next;
+      while (start < end && isBlank(text[start] ?? 0)) start++;
+      while (start < end && isBlank(text[end - 1] ?? 0)) end--;
+      if (start < end) {
+        const number = alternatives ? this.#list(place, start, end) : this.#relation(place, start, end);
+        this.#fields.push(number);
+        if (this.#fields.length - first > MAX_RELATIONS)
+          throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: more than ${MAX_RELATIONS} relations`);
+        if (field === PROVIDES) this.#addProvided(number, release);
+      }
+      start = next + 1;
     }
   }
 
   #addProvided(relation: number, release: number): void {
-    const operator = OPERATORS[(this.#relationKinds[relation] ?? 0) & 7];
+    const operator = OPERATORS[this.#relationKinds.at(relation) & 7];
     if (operator !== '' && operator !== '=')
       throw new GtpkgError(
         'BAD_RELATION',
-        `Provides: ${this.#relations.texts[relation] ?? ''} must name one version, with =`,
+        `Provides: ${this.#relations.text(relation)} must name one version, with =`,
       );
-    this.#provided.push(this.#relationNames[relation] ?? 0, release);
+    this.#provided.push(this.#relationNames.at(relation));
+    this.#provided.push(release);
   }
 
-  #clause(text: string, field: number): number {
-    const known = this.#relations.find(text);
-    if (known !== undefined) return known;
-    if (!text.includes('|')) return this.#relation(text, field);
+  #list(place: Place, from: number, to: number): number {
+    const { text, field } = place;
     if (field >= FIRST_PLAIN)
       throw new GtpkgError(
         'BAD_RELATION',
         `${nameOf(field)}: alternatives (|) are not allowed in this field`,
       );
-    const list = this.#lists.find(text);
-    if (list !== undefined) return ~list;
-    const parts = text.split('|');
-    if (parts.length > MAX_RELATIONS)
-      throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: more than ${MAX_RELATIONS} alternatives`);
-    for (const part of parts) {
-      const one = part.trim();
-      this.#alternatives.push(this.#relations.find(one) ?? this.#relation(one, field));
+    const list = this.#lists.find(text, from, to);
+    if (list >= 0) return ~list;
+    let count = 0;
+    for (let start = from; start <= to;) {
+      if (++count > MAX_RELATIONS)
+        throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: more than ${MAX_RELATIONS} alternatives`);
+      let next = start;
+      while (next < to && text[next] !== BAR) next++;
+      let end = next;
+      while (start < end && isBlank(text[start] ?? 0)) start++;
+      while (start < end && isBlank(text[end - 1] ?? 0)) end--;
+      this.#alternatives.push(this.#relation(place, start, end));
+      start = next + 1;
     }
     this.#listOffsets.push(this.#alternatives.length);
-    return ~this.#lists.add(text);
+    return ~this.#lists.add(text, from, to);
   }
 
-  #relation(text: string, field: number): number {
+  #relation({ text, field }: Place, from: number, to: number): number {
+    const known = this.#relations.find(text, from, to);
+    if (known >= 0) return known;
+    const parsed = this.#parsed;
+    if (!parsed.read(text, from, to)) return this.#oddRelation(text.subarray(from, to), field);
+    const qualifier = this.#qualifiers.of(text, parsed.qualifier, parsed.qualifierEnd);
+    const version = parsed.operator === 0 ? 0 : this.#version(text, parsed.version, parsed.versionEnd);
+    const name = this.#names.of(text, from, parsed.nameEnd);
+    this.#addRelation({ name, qualifier, operator: parsed.operator, version }, field);
+    return this.#relations.add(text, from, to);
+  }
+
+  #version(text: Buffer, from: number, to: number): number {
+    const known = this.#versions.find(text, from, to);
+    if (known >= 0) return known;
+    parseVersion(text.toString('latin1', from, to));
+    return this.#versions.add(text, from, to);
+  }
+
+  // Written in a way that is seldom seen, or wrong.
+  #oddRelation(bytes: Buffer, field: number): number {
+    const text = bytes.toString('latin1');
     const { name, archQualifier = '', operator = '', version } = parseRelation(text, nameOf(field));
-    const qualifier = this.#qualifiers.of(archQualifier);
-    if (qualifier >= MAX_CATALOG_ARCHITECTURES)
+    const of = (words: ByteWords, word: string): number =>
+      words.of(Buffer.from(word, 'latin1'), 0, word.length);
+    const relation = {
+      name: of(this.#names, name),
+      qualifier: of(this.#qualifiers, archQualifier),
+      operator: OPERATORS.indexOf(operator),
+      version: version === undefined ? 0 : of(this.#versions, version),
+    };
+    this.#addRelation(relation, field);
+    return this.#relations.add(bytes, 0, bytes.length);
+  }
+
+  #addRelation(
+    relation: {
+      readonly name: number;
+      readonly qualifier: number;
+      readonly operator: number;
+      readonly version: number;
+    },
+    field: number,
+  ): void {
+    if (relation.qualifier >= MAX_CATALOG_ARCHITECTURES)
       throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: too many architectures after colons`);
-    this.#relationNames.push(this.#names.of(name));
-    this.#relationKinds.push(OPERATORS.indexOf(operator) | (qualifier << 3));
-    this.#relationVersions.push(version === undefined ? 0 : this.#versions.of(version));
-    return this.#relations.add(text);
+    this.#relationNames.push(relation.name);
+    this.#relationKinds.push(relation.operator | (relation.qualifier << 3));
+    this.#relationVersions.push(relation.version);
   }
 
   /** The finished file. @param stamp - see CatalogMeta */
   finish(stamp: string): ArrayBuffer {
-    const names = this.#names.texts;
-    const sorted = names.map((_, i) => i).sort((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1));
-    const rank = new Uint32Array(names.length);
-    sorted.forEach((number, place) => (rank[number] = place));
-    const count = this.size;
+    const names = this.#names;
+    const sorted = this.#sortedNames();
+    const rank = new Uint32Array(names.size);
+    for (let place = 0; place < sorted.length; place++) rank[sorted[place] ?? 0] = place;
+    const releaseNames = this.#releaseNames.values;
     // releases by name, those of one name in the order in which they came
-    const nameReleases = new Uint32Array(names.length + 1);
-    for (const name of this.#releaseNames) count1(nameReleases, rank[name] ?? 0);
+    const nameReleases = new Uint32Array(names.size + 1);
+    for (const name of releaseNames) count1(nameReleases, rank[name] ?? 0);
     accumulate(nameReleases);
-    const place = new Uint32Array(count);
+    const place = new Uint32Array(this.size);
     const next = nameReleases.slice();
-    this.#releaseNames.forEach((name, release) => (place[release] = bump(next, rank[name] ?? 0)));
-    const nameProviders = new Uint32Array(names.length + 1);
-    for (let i = 0; i < this.#provided.length; i += 2)
-      count1(nameProviders, rank[this.#provided[i] ?? 0] ?? 0);
+    for (let release = 0; release < place.length; release++)
+      place[release] = bump(next, rank[releaseNames[release] ?? 0] ?? 0);
+    const provided = this.#provided.values;
+    const nameProviders = new Uint32Array(names.size + 1);
+    for (let i = 0; i < provided.length; i += 2) count1(nameProviders, rank[provided[i] ?? 0] ?? 0);
     accumulate(nameProviders);
-    const providers = new Uint32Array(this.#provided.length / 2);
+    const providers = new Uint32Array(provided.length / 2);
     const free = nameProviders.slice();
-    for (let i = 0; i < this.#provided.length; i += 2)
-      providers[bump(free, rank[this.#provided[i] ?? 0] ?? 0)] = place[this.#provided[i + 1] ?? 0] ?? 0;
+    for (let i = 0; i < provided.length; i += 2)
+      providers[bump(free, rank[provided[i] ?? 0] ?? 0)] = place[provided[i + 1] ?? 0] ?? 0;
     const meta: CatalogMeta = {
-      architectures: this.#architectures.texts,
-      qualifiers: this.#qualifiers.texts,
+      architectures: this.#architectures.texts(),
+      qualifiers: this.#qualifiers.texts(),
       stamp,
     };
-    const sortedNames = sorted.map((number) => names[number] ?? '');
+    const { bytes: nameBytes, offsets: nameOffsets } = inOrder(names, sorted);
     return encodeCatalog({
       meta: Buffer.from(JSON.stringify(meta), 'utf8'),
-      nameOffsets: offsets(sortedNames),
+      nameOffsets,
       nameReleases,
       nameProviders,
       providers,
-      versionOffsets: offsets(this.#versions.texts),
-      releaseVersions: moved(this.#releaseVersions, place),
-      releaseKinds: moved(this.#releaseKinds, place),
-      releaseSizes: moved(this.#releaseSizes, place),
-      releaseDownloads: moved(this.#releaseDownloads, place),
+      versionOffsets: this.#versions.tables.offsets,
+      releaseVersions: moved(this.#releaseVersions.values, place),
+      releaseKinds: moved(this.#releaseKinds.values, place),
+      releaseSizes: moved(this.#releaseSizes.values, place),
+      releaseDownloads: moved(this.#releaseDownloads.values, place),
       ...this.#finishFields(place),
-      relationNames: Uint32Array.from(this.#relationNames, (name) => rank[name] ?? 0),
-      relationKinds: Uint32Array.from(this.#relationKinds),
-      relationVersions: Uint32Array.from(this.#relationVersions),
-      clauseOffsets: Uint32Array.from(this.#listOffsets),
-      alternatives: Uint32Array.from(this.#alternatives),
-      names: Buffer.from(sortedNames.join(''), 'latin1'),
-      versions: Buffer.from(this.#versions.texts.join(''), 'latin1'),
+      relationNames: this.#relationNames.values.map((name) => rank[name] ?? 0),
+      relationKinds: this.#relationKinds.values,
+      relationVersions: this.#relationVersions.values,
+      clauseOffsets: this.#listOffsets.values,
+      alternatives: this.#alternatives.values,
+      names: nameBytes,
+      versions: this.#versions.tables.bytes,
     });
+  }
+
+  // Packages mostly come in the order of their names: those are not sorted again, the others are sorted in among them.
+  #sortedNames(): Uint32Array {
+    const names = this.#names;
+    const seen = new Uint8Array(names.size);
+    const inOrder = new Uint32Array(names.size);
+    const others: number[] = [];
+    let count = 0;
+    for (const name of this.#releaseNames.values) {
+      if (seen[name] === 1) continue;
+      if (count > 0 && names.compare(inOrder[count - 1] ?? 0, name) > 0) continue;
+      seen[name] = 1;
+      inOrder[count++] = name;
+    }
+    for (let name = 0; name < seen.length; name++) if (seen[name] === 0) others.push(name);
+    others.sort((a, b) => names.compare(a, b));
+    const sorted = new Uint32Array(names.size);
+    let [at, next] = [0, 0];
+    for (const other of others) {
+      while (next < count && names.compare(inOrder[next] ?? 0, other) < 0)
+        sorted[at++] = inOrder[next++] ?? 0;
+      sorted[at++] = other;
+    }
+    while (next < count) sorted[at++] = inOrder[next++] ?? 0;
+    return sorted;
   }
 
   #finishFields(place: Uint32Array): { releaseFields: Uint32Array; fields: Uint32Array } {
@@ -275,16 +350,17 @@ export class CatalogBuilder {
     const fields = new Uint32Array(this.#fields.length);
     const releaseFields = new Uint32Array(place.length + 1);
     const old = new Uint32Array(place.length);
-    place.forEach((to, from) => (old[to] = from));
+    for (let from = 0; from < place.length; from++) old[place[from] ?? 0] = from;
     let at = 0;
-    old.forEach((from, to) => {
+    for (let to = 0; to < old.length; to++) {
+      const from = old[to] ?? 0;
       releaseFields[to] = at;
-      const end = this.#releaseFields[from + 1] ?? this.#fields.length;
-      for (let i = this.#releaseFields[from] ?? 0; i < end; i++) {
-        const value = this.#fields[i] ?? 0;
+      const end = from + 1 < this.size ? this.#releaseFields.at(from + 1) : this.#fields.length;
+      for (let i = this.#releaseFields.at(from); i < end; i++) {
+        const value = this.#fields.at(i);
         fields[at++] = value < 0 ? relations + ~value : value;
       }
-    });
+    }
     releaseFields[place.length] = at;
     return { releaseFields, fields };
   }
@@ -293,6 +369,27 @@ export class CatalogBuilder {
 const nameOf = (field: number): string => STANZA_FIELDS[FIELD_SLOTS[field] ?? 0] ?? '';
 
 // dpkg takes any text here; sizes that are no sane number must not poison the sums of a plan.
-function sizeOf(text: string | undefined): number {
-  return text !== undefined && /^[0-9]{1,12}$/.test(text) ? Math.min(Number(text), MAX_U32) : 0;
+function sizeOf(stanza: Stanza, slot: number): number {
+  const [text, start, end] = [stanza.bytes(slot), stanza.start(slot), stanza.end(slot)];
+  if (!stanza.has(slot) || start === end || end - start > 12) return 0;
+  let size = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (text[at] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return 0;
+    size = size * 10 + digit;
+  }
+  return Math.min(size, MAX_U32);
+}
+
+function inOrder(words: ByteWords, order: Uint32Array): { bytes: Buffer; offsets: Uint32Array } {
+  const { bytes: from, offsets: at } = words.tables;
+  const bytes = Buffer.allocUnsafeSlow(from.length);
+  const offsets = new Uint32Array(order.length + 1);
+  let used = 0;
+  for (let place = 0; place < order.length; place++) {
+    const word = order[place] ?? 0;
+    for (let i = at[word] ?? 0; i < (at[word + 1] ?? 0); i++) bytes[used++] = from[i] ?? 0;
+    offsets[place + 1] = used;
+  }
+  return { bytes, offsets };
 }

@@ -20,15 +20,8 @@ export function bump(next: Uint32Array, at: number): number {
 }
 
 /** Each value at its place. */
-export function moved(values: readonly number[], place: Uint32Array): Uint32Array {
+export function moved(values: Uint32Array, place: Uint32Array): Uint32Array {
   const out = new Uint32Array(values.length);
-  values.forEach((value, from) => (out[place[from] ?? 0] = value));
-  return out;
-}
-
-/** Where each text begins, and where the last ends. */
-export function offsets(texts: readonly string[]): Uint32Array {
-  const out = new Uint32Array(texts.length + 1);
-  texts.forEach((text, i) => (out[i + 1] = (out[i] ?? 0) + text.length));
+  for (let from = 0; from < values.length; from++) out[place[from] ?? 0] = values[from] ?? 0;
   return out;
 }

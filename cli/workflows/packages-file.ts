@@ -19,11 +19,11 @@ const REFUSED: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Reads an open file; one byte a character (latin1).
+ * Reads an open file.
  * @param path - of the same file, for messages and for what has to be read in pieces
  * @throws GtpkgError LIMIT_EXCEEDED, CONTROL_MALFORMED
  */
-export async function readPackagesText(fd: number, path: string, stat: BigIntStats): Promise<string> {
+export async function readPackagesText(fd: number, path: string, stat: BigIntStats): Promise<Buffer> {
   if (!stat.isFile() && !stat.isFIFO())
     throw new GtpkgError('CONTROL_MALFORMED', `${path} is not a file`, { hint: 'Name a Packages file.' });
   if (stat.size > BigInt(MAX_PACKAGES_TEXT)) throw tooLarge(path);
@@ -41,24 +41,23 @@ export async function readPackagesText(fd: number, path: string, stat: BigIntSta
       },
     );
   if (bytes.length > MAX_PACKAGES_TEXT) throw tooLarge(path);
-  return bytes.toString('latin1');
+  return bytes;
 }
 
-async function unpack(bytes: Buffer, kind: 'gz' | 'xz' | 'zst' | 'lz4', path: string): Promise<string> {
+async function unpack(bytes: Buffer, kind: 'gz' | 'xz' | 'zst' | 'lz4', path: string): Promise<Buffer> {
   try {
     if (kind === 'gz') {
       const { gunzipSync } = await import('node:zlib');
-      return gunzipSync(bytes, { maxOutputLength: MAX_PACKAGES_TEXT }).toString('latin1');
+      return gunzipSync(bytes, { maxOutputLength: MAX_PACKAGES_TEXT });
     }
     if (kind === 'lz4') {
       const { decodeLz4 } = await import('../../package-repo/lz4.js');
-      return decodeLz4(bytes, MAX_PACKAGES_TEXT).toString('latin1');
+      return decodeLz4(bytes, MAX_PACKAGES_TEXT);
     }
     const { decompressBytes } = await import('../../package-repo/decompress.js');
-    const parts: string[] = [];
-    for await (const chunk of decompressBytes(kind, bytes, MAX_PACKAGES_TEXT))
-      parts.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1'));
-    return parts.join('');
+    const parts: Uint8Array[] = [];
+    for await (const chunk of decompressBytes(kind, bytes, MAX_PACKAGES_TEXT)) parts.push(Buffer.from(chunk)); // its memory may be used again
+    return Buffer.concat(parts);
   } catch (cause) {
     const large =
       systemCode(cause) === 'ERR_BUFFER_TOO_LARGE' ||

@@ -240,7 +240,7 @@ export async function readExtendedStates(path: string): Promise<AutomaticMarks> 
 }
 
 async function openStanzas(path: string): Promise<{
-  text: string;
+  text: Buffer;
   builder: import('../../model/catalog-build.js').CatalogBuilder;
   stanzasOf: typeof import('../../model/packages-text.js').stanzasOf;
   slotOf: typeof import('../../model/packages-text.js').slotOf;

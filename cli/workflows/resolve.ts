@@ -93,8 +93,6 @@ const INTERRUPT_BUDGET = 4_000_000;
 
 /** @throws GtpkgError USAGE, NO_SOLUTION, PACKAGE_NOT_FOUND, FILE_NOT_FOUND, and what is wrong with a file, with its line */
 export async function resolveFiles(options: ResolveOptions): Promise<ResolvedPlan | Checked> {
-  // Node 22 and later have a tier between that costs little, and other flags
-  if (process.versions.node.startsWith('20.')) setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
   // `--packages A B install x`: words before the action are files too
   const at = options.words.findIndex(isAction);
   const action = options.words[at];
@@ -104,6 +102,8 @@ export async function resolveFiles(options: ResolveOptions): Promise<ResolvedPla
   if (files.length === 0) throw new GtpkgError('USAGE', 'no Packages file is named');
   const catalogs = [];
   for (const file of files) catalogs.push(await openPackages(file));
+  // Not while files are compiled. Node 22 and later have a tier between that costs little, and other flags
+  if (process.versions.node.startsWith('20.')) setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
   const names = options.words.slice(at + 1);
   const universe = unite(catalogs);
   const { architecture } = options;

@@ -9,7 +9,7 @@ import { debian } from '../resolver/debian.js';
 
 function compile(text: string): ArrayBuffer {
   const builder = new CatalogBuilder();
-  for (const stanza of stanzasOf(text, 'Packages')) builder.add(stanza);
+  for (const stanza of stanzasOf(Buffer.from(text, 'utf8'), 'Packages')) builder.add(stanza);
   return builder.finish('made of text');
 }
 
