@@ -10,7 +10,7 @@ import { joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import { parseParagraphs } from '../model/deb822.js';
 import { eachOwnPath } from './claims.js';
 import type { Disk } from './disk.js';
-import { DpkgLive, type ParagraphOf } from './dpkg-live.js';
+import { DPKG_DIR, DpkgLive, type ParagraphOf } from './dpkg-live.js';
 import { dpkgParagraph, infoName, listFile, triggerFiles, type DpkgState } from './dpkg-text.js';
 import type { Operation } from './operations.js';
 import type { Incoming } from './plan.js';
@@ -20,8 +20,6 @@ import type { InstalledPackage, RootStatus } from './status.js';
 import { triggerLines } from './trigger-lines.js';
 import { Walk } from './walk.js';
 
-/** Where dpkg keeps it. */
-const DPKG_DIR = 'var/lib/dpkg';
 const EXECUTABLE = new Set(['preinst', 'postinst', 'prerm', 'postrm', 'config']);
 
 /** What is to be done to the database, and who looks after it while scripts run. */

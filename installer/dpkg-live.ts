@@ -7,7 +7,19 @@ import { joinPath, type BytePath } from '../model/bytes.js';
 import { MAX_DPKG_FILE } from '../model/limits.js';
 import type { Disk } from './disk.js';
 import type { DpkgState } from './dpkg-text.js';
+import { quietly } from './foresee.js';
 import { parseUnincorp } from './triggers.js';
+import { Walk } from './walk.js';
+
+/** Where dpkg keeps its database. */
+export const DPKG_DIR = 'var/lib/dpkg';
+
+/** Takes back what scripts of a transaction that never was have asked of dpkg-trigger. @throws the system's errors */
+export function forgetTriggers(disk: Disk): void {
+  const path = quietly(new Walk((at) => disk.look(at), disk.root === '/'), `${DPKG_DIR}/triggers/Unincorp`);
+  const stats = path === undefined ? undefined : disk.lstat(path);
+  if (path !== undefined && stats?.isFile() === true && stats.size > 0) disk.truncate(path, 0);
+}
 
 /** The text of a package's paragraph, for each state that it may get. */
 export type ParagraphOf = (state: DpkgState) => string;

@@ -40,6 +40,7 @@ export async function rollBack(disk: Disk, state: StatePaths, journal: Journal):
       for (const operation of operations.slice(from, ends[phase]).reverse()) revert(disk, operation);
       await unwind?.call(phase, 'restored');
     }
+    unwind?.end();
   } finally {
     await unwind?.close();
   }

@@ -6,17 +6,20 @@
  */
 import { GtpkgError } from '../model/errors.js';
 import type { Disk } from './disk.js';
+import { forgetTriggers } from './dpkg-live.js';
 import type { Journal } from './journal.js';
 import type { Act, ScriptCall } from './script-acts.js';
 import { describe, ScriptRunner } from './script-runner.js';
 import type { StatePaths } from './state.js';
 
 export class Unwind {
+  readonly #disk: Disk;
   readonly #runner: ScriptRunner;
   readonly #acts: readonly Act[];
   readonly #failures: string[] = [];
 
-  private constructor(runner: ScriptRunner, acts: readonly Act[]) {
+  private constructor(disk: Disk, runner: ScriptRunner, acts: readonly Act[]) {
+    this.#disk = disk;
     this.#runner = runner;
     this.#acts = acts;
   }
@@ -27,7 +30,7 @@ export class Unwind {
     const runner = new ScriptRunner({ disk, state, id, mark: markOf(areas), policy });
     runner.note('taking back');
     await runner.killLeftovers();
-    return new Unwind(runner, acts);
+    return new Unwind(disk, runner, acts);
   }
 
   /** What could not be taken back: one sentence each. */
@@ -44,6 +47,11 @@ export class Unwind {
   async call(phase: number, when: 'placed' | 'restored'): Promise<void> {
     const acts = this.#acts.filter((act) => (act.phase ?? 0) === phase);
     for (const call of undoCalls(acts)[when]) await this.#one(call);
+  }
+
+  /** When all is taken back. @throws the system's errors */
+  end(): void {
+    forgetTriggers(this.#disk);
   }
 
   close(): Promise<void> {

@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { mergedUsr, minimalDebs, type MinimalDeb } from '../../fixtures/minimal-system.js';
 import { isOurs, listing, noDebian } from './debian.js';
 import { World } from './harness.js';
+import * as installer from '../installer/helpers.js';
 
 function reason(): string | false {
   if (process.getuid?.() !== 0) return 'only root can make a system';
@@ -115,5 +116,27 @@ describe('a minimal Debian system', { skip: reason(), timeout: 480_000 }, () => 
     assert.equal(spawnSync('chroot', [root(), 'dpkg', '-s', 'tzdata'], { stdio: 'ignore' }).status, 1);
     assert.equal(fs.existsSync(join(root(), 'etc/timezone')), false);
     assert.equal(inside('dpkg', '--audit'), '');
+  });
+
+  test("dpkg-trigger of the system's own, and its trigger of ldconfig", async () => {
+    const scripts = { how: 'inside' } as const;
+    const cache = (): number => fs.statSync(join(root(), 'etc/ld.so.cache')).ino;
+    const files = { 'usr/lib/gtpkg-test.so.1': 'no library' };
+    const ways = {
+      triggers: 'activate-noawait ldconfig\n',
+      postinst: '#!/bin/sh\ndpkg-trigger --no-await ldconfig\n',
+    };
+    for (const [way, text] of Object.entries(ways)) {
+      const before = cache();
+      await installer.run(
+        root(),
+        [installer.install({ name: 'trigger-test', files, scripts: { [way]: text } })],
+        { scripts },
+      );
+      assert.notEqual(cache(), before, `made anew because of ${way}`);
+      await installer.run(root(), [installer.remove('trigger-test', true)], { scripts });
+    }
+    assert.equal(inside('dpkg', '--audit'), '');
+    assert.equal(fs.readFileSync(join(root(), 'var/lib/dpkg/triggers/Unincorp'), 'utf8'), '');
   });
 });

@@ -93,34 +93,3 @@ test('a preinst that makes a directory which the package brings, and takes a fil
   for (const path of Object.keys(files)) assert.ok(h.exists(dir, path), path);
   assert.equal(h.read(dir, 'opt/pkg/sub/mine'), 'mine\n');
 });
-
-test('triggers: by name and by path, once each, also of packages that were there; not for what is configured anyway', async (t) => {
-  const dir = h.tempDir(t);
-  const watcher: h.PackageSpec = {
-    ...made({ name: 'watcher', version: '1', files: { w: '' } }),
-  };
-  const withTriggers = (spec: h.PackageSpec, triggers: string): h.PackageSpec => ({
-    ...spec,
-    scripts: { ...spec.scripts, triggers },
-  });
-  await steps(dir, h.install(withTriggers(watcher, 'interest /usr/share/fonts\ninterest-noawait called\n')));
-  const font = withTriggers(
-    made({ name: 'font', version: '5', files: { 'usr/share/fonts/a': '', 'usr/share/fonts/b': '' } }),
-    'activate called # so it is\n',
-  );
-  assert.deepEqual(await steps(dir, h.install(font)), [
-    '5-preinst install',
-    '5-postinst configure ',
-    '1-postinst triggered /usr/share/fonts called',
-  ]);
-  assert.deepEqual(
-    await steps(dir, h.install(made({ name: 'unrelated', version: '6', files: { 'usr/share/fontsx': '' } }))),
-    ['6-preinst install', '6-postinst configure '],
-  );
-  assert.deepEqual(await steps(dir, h.remove('font', true)), [
-    '5-prerm remove',
-    '5-postrm remove',
-    '1-postinst triggered /usr/share/fonts called',
-    '5-postrm purge',
-  ]);
-});
