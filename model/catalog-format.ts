@@ -62,6 +62,12 @@ export const CATALOG_FIELDS = [
 export const MULTI_ARCH = ['no', 'same', 'foreign', 'allowed'] as const;
 export const OPERATORS = ['', '<<', '<=', '=', '>=', '>>'] as const;
 
+/** Where the releases of a catalog come from. */
+export interface CatalogOrigin {
+  readonly source: string;
+  readonly suite: string;
+}
+
 /** What is not a table. */
 export interface CatalogMeta {
   readonly architectures: readonly string[];

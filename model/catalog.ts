@@ -8,6 +8,7 @@ import {
   MULTI_ARCH,
   OPERATORS,
   type CatalogMeta,
+  type CatalogOrigin,
 } from './catalog-format.js';
 import { FieldReader } from './catalog-fields.js';
 import type { MultiArch, Relations } from './control.js';
@@ -15,12 +16,6 @@ import type { Clause, Relation } from './relation.js';
 import type { Candidate, Universe } from './universe.js';
 
 const NOTHING: readonly never[] = Object.freeze([]);
-
-/** Where the releases of a catalog come from. */
-export interface CatalogOrigin {
-  readonly source: string;
-  readonly suite: string;
-}
 
 /** One release; its relations are read when they are asked for. */
 class Release implements Candidate {

@@ -13,6 +13,9 @@ const KINDS: readonly (readonly [PlannedStep['kind'], string, string])[] = [
   ['remove', 'To remove', 'removed'],
 ];
 
+/** Recommendations named at most. */
+const MAX_MISSED = 5;
+
 /** Rows of cells, indented, all columns but the last aligned; the last is said quietly. */
 function rows(cells: readonly (readonly [string, string, string])[], colors: Colors): string[] {
   const safe = cells.map((row) => row.map(printable));
@@ -63,6 +66,13 @@ export function renderPlan(change: Change, colors: Colors = out): string {
     const names = change.conffilesKept;
     lines.push(
       `Conffiles of ${names.join(', ')} stay; gtpkg remove --purge ${names.join(' ')} takes them away.`,
+    );
+  }
+  if (change.missed.length > 0) {
+    const some = change.missed.slice(0, MAX_MISSED).map(({ name, relation }) => `${relation} (by ${name})`);
+    const more = change.missed.length - some.length;
+    lines.push(
+      printable(`Recommended, but not to be had: ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`),
     );
   }
   if (change.autoremovable.length > 0) {

@@ -23,6 +23,7 @@ export function renderResolved(answer: ResolvedPlan | Checked): string {
     ...answer.unmet.map(
       ({ name, version, relation }) => `# was broken before: ${name} ${version} needs ${relation}`,
     ),
+    ...answer.missed.map(({ name, relation }) => `# recommended, not to be had: ${relation} (by ${name})`),
     ...(answer.autoremovable.length === 0 ? [] : [`# no longer needed: ${answer.autoremovable.join(' ')}`]),
     ...(answer.steps.length === 0 ? ['# nothing to do'] : []),
   ].join('\n');

@@ -4,10 +4,11 @@
  */
 import { controlFrom, GtpkgError, type Candidate } from '../../model/index.js';
 import type { InstalledPackage } from '../../installer/status.js';
-import type { Explanation, Plan, Request, Target } from '../../resolver/index.js';
+import type { Plan, Request, Target } from '../../resolver/index.js';
 import type { Context } from '../context.js';
 import { OfferedUniverse, openSources, type OpenSource } from './offers.js';
-import { fitting, keptFromUpgrade, refused, type KeptBack } from './kept-back.js';
+import { fitting, keptFromUpgrade, refused } from './kept-back.js';
+import { noSolution } from './no-solution.js';
 import { readPins } from './pins.js';
 import { policyOf } from './policy.js';
 import { Judge } from './trust-judge.js';
@@ -64,6 +65,8 @@ export interface Change {
   /** to be removed, and their conffiles stay */
   readonly conffilesKept: readonly string[];
   readonly autoremovable: readonly string[];
+  /** recommended by what is new, and not to be had together with the rest */
+  readonly missed: readonly { readonly name: string; readonly relation: string }[];
   /** bytes not held yet */
   readonly downloadSize: number;
   /** bytes that would have to be fetched besides, but for deltas */
@@ -202,25 +205,6 @@ async function resolverRequest(
   return { kind: 'install', targets, recommends: request.recommends, dependencies: request.dependencies };
 }
 
-/**
- * A proven no, as a failure.
- * @param kept - what the policy does not let be used
- */
-export function noSolution(explanation: Explanation, kept: readonly KeptBack[] = []): GtpkgError {
-  const fixed = explanation.fixes.length > 0;
-  const sentences = fixed ? explanation.sentences.slice(0, -1) : explanation.sentences;
-  const [first] = kept;
-  return new GtpkgError('NO_SOLUTION', sentences.join(' ').replace(/\.$/, ''), {
-    hint:
-      first !== undefined
-        ? `The policy keeps back ${kept.map(({ name, version }) => `${name} ${version}`).join(', ')}: gtpkg trust explain ${first.name} says why.`
-        : fixed
-          ? (explanation.sentences.at(-1) ?? '')
-          : 'gtpkg update fetches newer indexes; gtpkg show PKG tells what a package needs.',
-    data: { explanation, ...(kept.length === 0 ? {} : { keptBack: kept }) },
-  });
-}
-
 /** The answer as it is printed. Nothing was carried out yet. */
 export function describe(
   context: Context,
@@ -265,6 +249,7 @@ export function describe(
       .map((step) => step.name)
       .filter((name) => (byName.get(name)?.conffiles.length ?? 0) > 0),
     autoremovable: [...plan.autoremovable],
+    missed: plan.missed.map(({ name, relation }) => ({ name, relation })),
     downloadSize,
     savedByDeltas: saved,
     sizeChange: plan.sizeChange * 1024,

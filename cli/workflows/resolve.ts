@@ -60,8 +60,11 @@ export interface ResolvedPlan {
   readonly autoremovable: readonly string[];
   /** dependencies that were broken before and stay so */
   readonly unmet: readonly { readonly name: string; readonly version: string; readonly relation: string }[];
+  /** recommended by what is new, and not to be had together with the rest */
+  readonly missed: readonly { readonly name: string; readonly version: string; readonly relation: string }[];
   /** bytes */
   readonly downloadSize: number;
+  /** bytes on disk */
   readonly sizeChange: number;
 }
 
@@ -134,7 +137,7 @@ export async function resolveFiles(options: ResolveOptions): Promise<ResolvedPla
     foreign: architecturesOf(installed, options),
   });
   if (resolution.kind === 'solution') return describePlan(resolution.plan);
-  const { noSolution } = await import('./decide.js');
+  const { noSolution } = await import('./no-solution.js');
   throw noSolution(resolution.explanation);
 }
 
@@ -231,6 +234,7 @@ export function describePlan(plan: Plan): ResolvedPlan {
     })),
     autoremovable: plan.autoremovable,
     unmet: plan.unmet.map(({ name, version, relation }) => ({ name, version, relation })),
+    missed: plan.missed,
     downloadSize: plan.downloadSize,
     sizeChange: plan.sizeChange * 1024,
   };

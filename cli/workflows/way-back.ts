@@ -61,6 +61,7 @@ export function describeWayBack(
       .filter(({ from, purge }) => !purge && from.conffiles.length > 0)
       .map(({ name }) => name),
     autoremovable: [],
+    missed: [],
     ...cost,
     sizeChange: (plan?.sizeChange ?? 0) * 1024,
     transaction: null,

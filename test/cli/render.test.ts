@@ -198,6 +198,7 @@ const change = (over: Partial<Change>): Change => ({
   purged: [],
   conffilesKept: [],
   autoremovable: [],
+  missed: [],
   downloadSize: 0,
   savedByDeltas: 0,
   sizeChange: 0,
