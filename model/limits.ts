@@ -23,6 +23,8 @@ export const MAX_DELTA_STREAM = 64 * MiB;
 export const MAX_DELTA_FILE = 32 * MiB;
 /** What a .gz file may unpack to if a delta is to carry what is inside: making it again takes a second for 10 MiB. */
 export const MAX_DELTA_GZIP = 16 * MiB;
+/** Deltas upon deltas that a release of the past is made from: each is a release unpacked for it. */
+export const MAX_DELTA_CHAIN = 16;
 /** Deltas that an index entry lists. */
 export const MAX_DELTAS = 8;
 /** Co-signatures that an index entry lists, and the bytes of one: a tag and an RSA signature. */

@@ -5,7 +5,7 @@
  * their source is still one of ours, and what is known of their signers' keys by now: a key that any source shows as compromised signs
  * nothing any more. ADR 0018.
  */
-import { GtpkgError, type CoreRef, type ReleasePin } from '../../model/index.js';
+import { GtpkgError, type CoreRef, type DeltaRef, type ReleasePin } from '../../model/index.js';
 import { readHistory, releasePin, type HistoryPin } from '../../installer/history.js';
 import type { InstalledPackage } from '../../installer/status.js';
 import type { PublicKey } from '../../trust/index.js';
@@ -13,6 +13,7 @@ import type { Context } from '../context.js';
 import { listSources, type Source } from '../places.js';
 import type { PlannedRelease } from './carry-out.js';
 import { chooseWay, coresOf } from './deltas.js';
+import { OldDeltas } from './old-deltas.js';
 import { openSources, type OfferedCandidate, type OpenSource } from './offers.js';
 import { indexRepository } from './own-index.js';
 import { statePath } from './trusted-source.js';
@@ -27,6 +28,9 @@ export interface OldRelease {
   readonly offer: OfferedCandidate['offer'] | undefined;
 }
 
+/** A delta that gave a release, and the tree of the older one that it builds upon. */
+export type Recipe = Pick<DeltaRef, 'from' | 'core'>;
+
 /** What is known of the past, read once. */
 export class OldReleases {
   readonly sources: readonly OpenSource[];
@@ -38,13 +42,22 @@ export class OldReleases {
     { readonly date: string; readonly commits: Readonly<Record<string, string>> }
   >();
 
+  readonly #trees = new Map<string, { readonly name: string; readonly pin: HistoryPin }>();
+  /** by tag: the delta that it came as */
+  readonly #recipes = new Map<string, Recipe>();
+
   private constructor(context: Context, sources: readonly OpenSource[], all: readonly Source[]) {
     this.#context = context;
     this.sources = sources;
     this.#all = all;
     for (const { date, changes, indexCommits: commits } of readHistory(context.settings.root))
-      for (const { to } of changes)
-        if (to !== null && !this.#first.has(to.tag)) this.#first.set(to.tag, { date, commits });
+      for (const { name, to, via } of changes) {
+        if (to === null) continue;
+        if (!this.#first.has(to.tag)) this.#first.set(to.tag, { date, commits });
+        this.#trees.set(to.tree, { name, pin: to });
+        if (via !== undefined)
+          this.#recipes.set(to.tag, { from: via.from, core: { key: via.core, byteLength: via.coreSize } });
+      }
   }
 
   /** @throws GtpkgError STATUS_CORRUPT, INDEX_CORRUPT */
@@ -84,6 +97,22 @@ export class OldReleases {
     return { pin: { ...pin, ...listed }, source: old.source, suite: old.suite, offer: undefined };
   }
 
+  /** The delta that a release came as, if it did. */
+  recipe({ tag }: ReleasePin): Recipe | undefined {
+    return this.#recipes.get(tag);
+  }
+
+  /** The release of the past that has this tree; undefined when there is none, or nobody stands for it. */
+  ofTree(tree: string): OldRelease | undefined {
+    const known = this.#trees.get(tree);
+    try {
+      return known === undefined ? undefined : this.find(known.name, known.pin);
+    } catch (error) {
+      if (error instanceof GtpkgError && error.code === 'SOURCE_NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
   /** Copies of the signer's key, those that are revoked first. @throws GtpkgError SIGNER_UNKNOWN */
   async keys({ pin }: OldRelease): Promise<readonly PublicKey[]> {
     const { openIndex, readIndexKey } = await import('../../index-repo/index.js');
@@ -120,7 +149,13 @@ export class OldReleases {
     {
       installed,
       deltas,
-    }: { readonly installed: ReadonlyMap<string, InstalledPackage>; readonly deltas: boolean },
+      scratch,
+    }: {
+      readonly installed: ReadonlyMap<string, InstalledPackage>;
+      readonly deltas: boolean;
+      /** lasts until they have come */
+      readonly scratch: string;
+    },
   ): Promise<PlannedRelease[]> {
     if (releases.length === 0) return [];
     const known = releases.map((each) => ({ ...each, deltas: deltas ? (each.offer?.deltas ?? []) : [] }));
@@ -128,11 +163,13 @@ export class OldReleases {
     const held = await (await this.#context.depot()).held(cores);
     const lacking = new Map(cores.map((core, i) => [core.key, core.byteLength - (held[i] ?? 0)]));
     const missing = (core: CoreRef): number => lacking.get(core.key) ?? core.byteLength;
+    const made = new OldDeltas(this.#context, this, scratch);
     const planned: PlannedRelease[] = [];
     for (const each of known) {
       const { pin, source } = each;
-      const way = await chooseWay(this.#context, each, { installed: installed.get(pin.name), missing });
-      const bytes = missing(way.core);
+      const chosen = await chooseWay(this.#context, each, { installed: installed.get(pin.name), missing });
+      const way = missing(chosen.core) === 0 ? chosen : ((await made.way(each)) ?? chosen);
+      const bytes = way === chosen ? missing(way.core) : 0;
       const saved = missing(pin.core) - bytes;
       planned.push({ pin, source, keys: await this.keys(each), way, missing: bytes, saved });
     }

@@ -21,6 +21,7 @@ import type { RootStatus } from '../../installer/status.js';
 import type { Plan } from '../../resolver/index.js';
 import type { Context } from '../context.js';
 import { confirm, isInteractive } from '../prompt.js';
+import { withScratch } from '../scratch.js';
 import { err } from '../render/colors.js';
 import { renderWayBack } from '../render/rollback.js';
 import { carryOut, type Verified } from './carry-out.js';
@@ -45,7 +46,9 @@ export async function goBack(context: Context, request: BackRequest, options: Ba
   const root = await openRoot(context.settings.root, { lock, report: context.report });
   try {
     const installer = await import('../../installer/rollback.js');
-    return await new Way(context, root, { installer, request, options }).go();
+    return await withScratch(context, 'rollback', (scratch) =>
+      new Way(context, root, { installer, request, options }).go(scratch),
+    );
   } finally {
     root.close();
   }
@@ -80,7 +83,7 @@ class Way {
     this.#id = how.request.id ?? (this.#kind === 'undo' ? last : Math.max(0, last - 1));
   }
 
-  async go(): Promise<WayBack> {
+  async go(scratch: string): Promise<WayBack> {
     const { backFacts, backSteps } = this.#installer;
     const wishes = this.#wishes();
     const facts = await backFacts(this.#root, wishes.keys(), {
@@ -103,6 +106,7 @@ class Way {
       const planned = await releases.plan([...this.#old.values()], {
         installed: this.#status,
         deltas: this.#options.deltas ?? true,
+        scratch,
       });
       const cost = {
         downloadSize: planned.reduce((sum, each) => sum + each.missing, 0),

@@ -1,7 +1,9 @@
 /**
- * History, rollback and undo with real processes: what was there comes back byte for byte, from the store alone once the seeder is gone.
+ * History, rollback and undo with real processes: what was there comes back byte for byte, from the store alone once the seeder is gone. One release
+ * came as a delta and is made again from that and the older one.
  */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -26,6 +28,7 @@ interface Pinned {
   readonly name: string;
   readonly action: string;
   readonly from: { readonly version: string } | null;
+  readonly via?: object;
   readonly to: { readonly auto: boolean; readonly listed: string } | null;
 }
 
@@ -63,7 +66,7 @@ describe('history and rollback', { timeout: 180_000 }, () => {
   async function write(
     name: string,
     version: string,
-    more: { depends?: string; noise?: number } = {},
+    more: { depends?: string; noise?: Buffer } = {},
   ): Promise<string> {
     const directory = world.path('work', `${name}-${version}`);
     await mkdir(join(directory, 'data', 'usr', 'bin'), { recursive: true });
@@ -77,6 +80,8 @@ describe('history and rollback', { timeout: 180_000 }, () => {
     await writeFile(program, `#!/bin/sh\necho ${name} ${version}\n`);
     await chmod(program, 0o755);
     await writeFile(join(directory, 'data', 'etc', `${name}.conf`), `of = ${version}\n`);
+    if (more.noise !== undefined)
+      await writeFile(join(directory, 'data', 'usr', 'bin', `${name}.data`), more.noise);
     await writeFile(join(directory, 'conffiles'), `/etc/${name}.conf\n`);
     return directory;
   }
@@ -94,7 +99,7 @@ describe('history and rollback', { timeout: 180_000 }, () => {
       },
     );
     const first = [
-      await write('base', '1.0'),
+      await write('base', '1.0', { noise }),
       await write('tool', '1.0', { depends: 'base' }),
       await write('game', '1.0'),
     ];
@@ -106,6 +111,8 @@ describe('history and rollback', { timeout: 180_000 }, () => {
   after(() => world?.end());
 
   const states: string[][] = [];
+  // so much that an upgrade comes as a delta
+  const noise = randomBytes(300_000);
 
   test('what was there comes back, from the store alone', async () => {
     const nothing = await world.fails(['rollback'], home);
@@ -114,8 +121,11 @@ describe('history and rollback', { timeout: 180_000 }, () => {
     states[1] = await tree();
     await world.json(['hold', 'game'], home);
     states[2] = await tree();
-    const second = [await write('base', '2.0'), await write('tool', '2.0', { depends: 'base (>= 2)' })];
-    await world.json(['publish', ...second, '--index', 'acme', '--deltas', '0'], { home: 'ada' });
+    const second = [
+      await write('base', '2.0', { noise: Buffer.concat([noise, Buffer.from('more')]) }),
+      await write('tool', '2.0', { depends: 'base (>= 2)' }),
+    ];
+    await world.json(['publish', ...second, '--index', 'acme'], { home: 'ada' });
     await world.json(['update'], home);
     await world.json(['upgrade'], home);
     states[3] = await tree();
@@ -203,6 +213,7 @@ describe('history and rollback', { timeout: 180_000 }, () => {
     assert.equal(upgrade.uid, process.getuid?.() ?? null);
     const base = upgrade.changes.find(({ name }) => name === 'base');
     assert.deepEqual([base?.action, base?.from?.version, base?.to?.auto], ['upgrade', '1.0', true]);
+    assert.ok(base?.via !== undefined, 'base 2.0 came as a delta');
     assert.match(base?.to?.listed ?? '', /^20\d\d-/);
     const missing = await world.fails(['history', 'show', '99'], home);
     assert.deepEqual([missing.status, missing.code], [3, 'HISTORY_NOT_FOUND']);
