@@ -75,9 +75,9 @@ export class Scripts {
     if (this.#triggers.watchesFiles) for (const path of touchedPaths(plan)) this.#triggers.touch(path);
   }
 
-  /** Something runs before the files of the phase change. */
+  /** Something runs before the files of the phase change, or has to when they are put back. */
   hasBefore(phase: number): boolean {
-    return this.#acts.before.some((act) => act.call !== undefined && isOf(act, phase));
+    return this.#acts.before.some((act) => isOf(act, phase) && counts(act));
   }
 
   /**
@@ -166,6 +166,7 @@ export class Scripts {
   }
 
   async #perform(act: Act, record: RecordAct): Promise<void> {
+    if (!counts(act)) return;
     record(act);
     if (act.call === undefined) return;
     const note = `${act.call.script} of ${act.package}`;
@@ -183,6 +184,9 @@ export class Scripts {
   }
 }
 
+// A step without a script may still have to be taken back by another one.
+const counts = ({ call, undo }: Act): boolean =>
+  call !== undefined || undo.placed.length > 0 || undo.restored.length > 0;
 const isOf = (act: Act, phase: number): boolean => (act.phase ?? 0) === phase;
 
 function stageScripts({ root, plan }: Prepared, staging: Staging): FindScript {
