@@ -13,6 +13,7 @@ export function renderExported({
   size: bytes,
   fetched,
   distributions,
+  contents,
   releases,
 }: Exported): string {
   const head = dryRun ? `Would write ${size(bytes)}` : `Wrote ${file}, ${size(bytes)}`;
@@ -26,6 +27,7 @@ export function renderExported({
     [
       `${head}${first}:`,
       ...distributions.map(({ name, sequence }) => `  index of ${name} at sequence ${sequence}`),
+      ...(contents === 0 ? [] : [`  contents  ${size(contents)}`]),
       ...named(
         releases.map((each) => `  ${each.name} ${each.version} (${each.architecture})  ${size(each.size)}`),
       ),
@@ -34,7 +36,7 @@ export function renderExported({
   );
 }
 
-export function renderImported({ dryRun, distributions, releases, taken }: Imported): string {
+export function renderImported({ dryRun, distributions, releases, taken, contents }: Imported): string {
   const states = new Map<string, number>();
   for (const { state } of releases) states.set(state, (states.get(state) ?? 0) + 1);
   const fresh = states.get('taken') ?? 0;
@@ -49,6 +51,11 @@ export function renderImported({ dryRun, distributions, releases, taken }: Impor
           .map((each) => `  ${each.name} ${each.version} (${each.architecture})  ${size(each.size)}`),
       ),
       `${dryRun ? 'Would take' : 'Took'} ${count(fresh, 'release')}, ${size(taken)}; ${states.get('held') ?? 0} were here already.`,
+      ...(contents === 0
+        ? []
+        : [
+            `${dryRun ? 'Would take' : 'Took'} ${size(contents)} of contents: gtpkg owns and files answer from them.`,
+          ]),
       ...(unlisted === 0
         ? []
         : [`Left on the stick, because no trusted index lists them: ${count(unlisted, 'release')}.`]),

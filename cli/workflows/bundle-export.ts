@@ -36,6 +36,8 @@ export interface Exported {
     readonly indexCore: string;
     readonly sequence: number;
   }[];
+  /** bytes of it that tell which paths releases have; 0 where that was not asked for */
+  readonly contents: number;
   readonly releases: readonly {
     readonly name: string;
     readonly version: string;
@@ -63,14 +65,16 @@ const ATTEMPTS = 3;
 export async function exportBundle(
   context: Context,
   file: string,
-  options: { readonly choice: BundleChoice; readonly dryRun: boolean },
+  options: { readonly choice: BundleChoice; readonly contents: boolean; readonly dryRun: boolean },
 ): Promise<Exported> {
   const path = file === '-' ? undefined : resolve(file);
   await checkTarget(path, context.settings.json);
   const { chosen, indexes } = await choose(context, options.choice);
+  const paths = options.contents ? await contentsFor(context, chosen, indexes) : [];
   const cores = distinct([
     ...indexes.flatMap(({ live }) => live.cores),
     ...chosen.map(({ pin }) => pin.core),
+    ...paths,
   ]);
   const contents: BundleContents = {
     list: {
@@ -110,6 +114,7 @@ export async function exportBundle(
       indexCore: source.introduction.indexCore,
       sequence: live.sequence,
     })),
+    contents: distinct(paths).reduce((sum, { byteLength }) => sum + byteLength, 0),
     releases: chosen.map(({ pin, source }) => ({
       name: pin.name,
       version: pin.version,
@@ -119,6 +124,20 @@ export async function exportBundle(
       size: pin.core.byteLength,
     })),
   };
+}
+
+// Of the architectures of what goes along, where something does.
+async function contentsFor(
+  context: Context,
+  chosen: readonly ChosenRelease[],
+  indexes: readonly ProvenIndex[],
+): Promise<CoreRef[]> {
+  const { contentsCores } = await import('./bundle-contents.js');
+  const architectures = [context.architecture, ...chosen.map(({ pin }) => pin.architecture)];
+  const found: CoreRef[] = [];
+  for (const { source, live } of indexes)
+    found.push(...(await contentsCores(source, live.commit, architectures)));
+  return found;
 }
 
 async function choose(

@@ -37,8 +37,10 @@ export interface Imported {
   readonly damage: string | null;
   readonly distributions: readonly ImportedIndex[];
   readonly releases: readonly ImportedRelease[];
-  /** bytes that were new here, or would be */
+  /** bytes of releases that were new here, or would be */
   readonly taken: number;
+  /** the same of contents, which tell whose a path is */
+  readonly contents: number;
 }
 
 /** What import is asked for. */
@@ -76,6 +78,9 @@ export async function importBundle(
         sources: usable,
         dryRun: options.dryRun,
       });
+      const { takeContents } = await import('./bundle-contents.js');
+      const { dryRun } = options;
+      const contents = await takeContents({ bundle, depot, sources: usable, dryRun });
       const result: Imported = {
         file,
         dryRun: options.dryRun,
@@ -83,6 +88,7 @@ export async function importBundle(
         distributions: indexes.map(({ shown }) => shown),
         releases,
         taken,
+        contents,
       };
       complain(result, indexes);
       return result;

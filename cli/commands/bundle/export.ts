@@ -7,7 +7,7 @@ import { exportBundle, type Exported } from '../../workflows/bundle-export.js';
 
 export default class BundleExport extends GtpkgCommand<typeof BundleExport, Exported> {
   static override usage =
-    'bundle export FILE [PKG[=VERSION]... | --suite S] [--no-recommends] [--no-deps] [--dry-run]';
+    'bundle export FILE [PKG[=VERSION]... | --suite S] [--contents] [--no-recommends] [--no-deps] [--dry-run]';
   static override summary = 'Write indexes and releases into one file, as for a memory stick.';
   static override description = `With packages: these and all that they need on an empty machine. With --suite: everything in it. With neither: every release that this
 home holds. What is not held is fetched first. Names are written as for install; FILE may be -, standard output.`;
@@ -20,6 +20,9 @@ home holds. What is not held is fetched first. Names are written as for install;
   static override args = { file: Flags.word({ description: 'the file to write', required: true }) };
   static override flags = {
     suite: Flags.string({ description: 'all of a suite (of one source: S@SOURCE)', helpValue: 'S' }),
+    contents: Flags.boolean({
+      description: 'also which paths all packages of these indexes have, for owns and files',
+    }),
     'no-recommends': Flags.boolean({ description: 'leave recommended packages out' }),
     'no-deps': Flags.boolean({ description: 'take only the named packages, whatever they depend on' }),
     'dry-run': Flags.boolean({ description: 'say what would be written and fetched' }),
@@ -41,7 +44,7 @@ home holds. What is not held is fetched first. Names are written as for install;
               recommends: !flags['no-recommends'],
               dependencies: !flags['no-deps'],
             };
-    return exportBundle(context, args.file, { choice, dryRun: flags['dry-run'] });
+    return exportBundle(context, args.file, { choice, contents: flags.contents, dryRun: flags['dry-run'] });
   }
 
   protected render(exported: Exported): string {
