@@ -264,6 +264,9 @@ export const MAX_BUNDLE_SOURCES = 64;
 export const MAX_STATE_FILE = 512 * MiB;
 /** Transactions that a root remembers: one a day for three years; the oldest is forgotten then. */
 export const MAX_HISTORY = 1000;
+/** Roots that a home remembers having changed; of the last N transactions of each, a seeder keeps what the way back needs. */
+export const MAX_ROOTS_KNOWN = 64;
+export const KEPT_TRANSACTIONS = 10;
 /** What the history keeps of a command line, characters, and of what was told: a help for people, not a log. */
 export const MAX_HISTORY_COMMAND = 2000;
 export const MAX_HISTORY_NOTES = 200;

@@ -1,3 +1,4 @@
+import { KEPT_TRANSACTIONS } from '../../model/limits.js';
 import { parseRate, parseSize } from '../amounts.js';
 import * as Flags from '../flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
@@ -33,6 +34,13 @@ Prints its address, which others can give to gtpkg peer add. docs/seeding.md has
     'drop-last-copies': Flags.boolean({
       description: 'let the limit free listed releases of which no other seeder is known',
     }),
+    history: Flags.integer({
+      description: 'whatever the limit, keep what rollback needs of so many last transactions of your roots',
+      helpValue: 'N',
+      min: 0,
+      max: 1000,
+      default: KEPT_TRANSACTIONS,
+    }),
     up: Flags.string({ description: 'send no faster than this', helpValue: 'RATE' }),
     down: Flags.string({ description: 'receive no faster than this', helpValue: 'RATE' }),
     connections: Flags.integer({
@@ -62,6 +70,7 @@ Prints its address, which others can give to gtpkg peer add. docs/seeding.md has
       hold: flags.all ? { packages: [] } : packages === undefined ? undefined : { packages },
       limit: limit === undefined ? undefined : parseSize(limit),
       lastCopies: flags['drop-last-copies'],
+      history: flags.history,
       up: up === undefined ? undefined : parseRate(up),
       down: down === undefined ? undefined : parseRate(down),
       connections: flags.connections,

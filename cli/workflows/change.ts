@@ -18,6 +18,7 @@ import { chooseWay, coresOf } from './deltas.js';
 import { carryOut, type PlannedRelease, type Verified } from './carry-out.js';
 import { requireFresh } from './releases.js';
 import { rootIsThere } from './root.js';
+import { rememberRoot } from './roots.js';
 import { parseWanted } from './versions.js';
 
 export type { Change, ChangeRequest, PlannedStep } from './decide.js';
@@ -56,6 +57,7 @@ export async function changeRoot(
     report: context.report,
   });
   try {
+    if (!options.dryRun) await rememberRoot(context);
     const decision = await decide(context, request);
     const { plan } = decision;
     const wanted = await wantedReleases(context, decision, { deltas: options.deltas ?? true });

@@ -29,6 +29,7 @@ import { notRun } from './change.js';
 import type { Change } from './decide.js';
 import { OldReleases, type OldRelease } from './old-releases.js';
 import { rootIsThere } from './root.js';
+import { rememberRoot } from './roots.js';
 import { describeWayBack, type BackOptions, type BackRequest, type WayBack } from './way-back.js';
 import { Judge } from './trust-judge.js';
 
@@ -42,6 +43,7 @@ export async function goBack(context: Context, request: BackRequest, options: Ba
       data: { root: context.settings.root },
     });
   const { openRoot } = await import('../../installer/root.js');
+  if (!options.dryRun) await rememberRoot(context);
   const lock = options.dryRun ? 'none' : 'exclusive';
   const root = await openRoot(context.settings.root, { lock, report: context.report });
   try {

@@ -10,6 +10,7 @@ import { listIndexes, listSources, type Source } from '../places.js';
 import { count, size } from '../render/table.js';
 import { indexRepository } from './own-index.js';
 import { Listings, selects, type Listed, type Selection } from './listed.js';
+import { coresOfHistory } from './roots.js';
 import { coresOf, planSeeding, type SeedPlan } from './seed-plan.js';
 import { updateSources } from './sources.js';
 
@@ -22,6 +23,8 @@ export interface SeedPolicy {
   /** bytes */
   readonly limit: number | undefined;
   readonly lastCopies: boolean;
+  /** of so many last transactions of each root of this home, what going back needs stays */
+  readonly history: number;
 }
 
 /** Pauses between two rounds, the last one again and again: at the start peers come in, and say what they hold. */
@@ -138,7 +141,11 @@ export class Upkeep {
       );
       const counts = await depot.seeders(missing);
       const own = await this.#listings.own();
-      const stays = [...own.flatMap(coresOf).map((core) => core.key), ...indexes.cores.map((ref) => ref.key)];
+      const stays = [
+        ...own.flatMap(coresOf).map((core) => core.key),
+        ...indexes.cores.map((ref) => ref.key),
+        ...(await coresOfHistory(this.#context, this.#policy.history)),
+      ];
       return planSeeding({
         listed,
         selected,
