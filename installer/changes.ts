@@ -6,6 +6,7 @@ import type { Sha256 } from '../model/ids.js';
 import { compareVersions } from '../model/version.js';
 import type { Claims } from './claims.js';
 import type { ChangeAction, Incoming, PackageChange, PlanInput, Slot } from './plan.js';
+import type { BytePath } from '../model/bytes.js';
 import { MAINTAINER_SCRIPTS } from './script-acts.js';
 import type { InstalledPackage } from './status.js';
 
@@ -55,19 +56,21 @@ function installAction({ old, version }: Incoming): ChangeAction {
   return order > 0 ? 'upgrade' : order < 0 ? 'downgrade' : 'reinstall';
 }
 
-function installed(by: Incoming, end: EndState, { runsScripts }: PlanInput): InstalledPackage {
+function installed(by: Incoming, end: EndState, { runsScripts, diversions }: PlanInput): InstalledPackage {
   const { pin, control, conffiles, manifest, scripts } = by.release;
   const paths = new Map(manifest.map((entry) => [entry.path as string, entry]));
   const shipped = new Set(conffiles);
   const current = conffiles.flatMap((path) => {
     const entry = paths.get(path);
-    const slot = end.slots.get(path);
+    const slot = end.slots.get(diversions.place(path as BytePath, by.name));
     if (entry?.sha256 === undefined || slot?.by !== by || slot.lostTo !== undefined) return [];
     return [{ path: entry.path, sha256: entry.sha256, obsolete: false }];
   });
   // what the user may have changed stays, although nobody ships it any more
   const obsolete = (by.old?.conffiles ?? []).flatMap(({ path, sha256 }) =>
-    shipped.has(path) || taken(path, end) ? [] : [{ path, sha256, obsolete: true }],
+    shipped.has(path) || taken(diversions.place(path, by.name), end)
+      ? []
+      : [{ path, sha256, obsolete: true }],
   );
   return {
     name: pin.name,
@@ -96,9 +99,9 @@ function taken(path: string, { slots, claims }: EndState): boolean {
 function configFiles(
   from: InstalledPackage,
   end: EndState,
-  { postrm }: PlanInput,
+  { postrm, diversions }: PlanInput,
 ): InstalledPackage | undefined {
-  const conffiles = from.conffiles.filter(({ path }) => !taken(path, end));
+  const conffiles = from.conffiles.filter(({ path }) => !taken(diversions.place(path, from.name), end));
   const cleansUp = !from.scriptsSkipped && postrm?.has(from.name) === true;
   if (conffiles.length === 0 && !cleansUp) return undefined;
   return { ...from, state: 'config-files', conffiles, replaced: [], auto: false, held: false };

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { compareBytes, joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { parseManifest, type EntryType, type Manifest } from '../model/manifest.js';
+import type { Diversions } from './diversions.js';
 import { readStateFile, statePaths, type StatePaths } from './state.js';
 import type { InstalledPackage, RootStatus } from './status.js';
 
@@ -15,6 +16,8 @@ import type { InstalledPackage, RootStatus } from './status.js';
 export interface Claim {
   readonly name: string;
   readonly type: EntryType;
+  /** as the package spells it, where it was diverted */
+  readonly spelled?: BytePath;
 }
 
 /** Claims by path as the packages spell it. */
@@ -111,17 +114,23 @@ export function eachOwnPath(
 export function gatherClaims(
   dir: string,
   status: RootStatus,
-  scope: { readonly leaving: ReadonlySet<string>; readonly wanted: ReadonlySet<string> },
+  scope: {
+    readonly leaving: ReadonlySet<string>;
+    readonly wanted: ReadonlySet<string>;
+    readonly diversions: Diversions;
+  },
 ): Claims {
   const claims = new Map<string, Claim[]>();
   for (const pkg of status.values()) {
     if (pkg.state !== 'installed' || scope.leaving.has(pkg.name)) continue;
     // what a package no longer ships is anyone's to take over
-    eachShippedPath(dir, pkg, (type, path) => {
+    eachShippedPath(dir, pkg, (type, spelled) => {
+      const path = type === 'd' ? spelled : scope.diversions.place(spelled, pkg.name);
       if (!scope.wanted.has(path)) return;
+      const claim = { name: pkg.name, type, ...(path === spelled ? {} : { spelled }) };
       const there = claims.get(path);
-      if (there === undefined) claims.set(path, [{ name: pkg.name, type }]);
-      else there.push({ name: pkg.name, type });
+      if (there === undefined) claims.set(path, [claim]);
+      else there.push(claim);
     });
   }
   return claims;

@@ -24,6 +24,7 @@ import type { Owners } from './owners.js';
 import { CONFFILE_NEW, CONFFILE_OLD, type PlanInput, type Slot, type TransactionPlan } from './plan.js';
 import type { FreshDirectory } from './ground.js';
 import type { Placement, Survey } from './survey.js';
+import { lateDiversions } from './late-diversions.js';
 import { obstructed } from './walk.js';
 
 /** A conffile that the user changed and that changed in the package too. */
@@ -145,8 +146,15 @@ export class Composer {
       operations.push({ kind: 'place', staged: directory.staged, path: directory.path });
       operations.push(...this.#finalMode(directory));
     }
-    for (const placement of survey.placements.filter(isDue)) {
-      const decision = decisions.get(placement);
+    const late = lateDiversions(this.#context, {
+      isDue,
+      inTree: (placement) => this.#inTree(placement),
+      spare: () => `l${this.#counter++}`,
+    });
+    operations.push(...late.gone.map((path) => this.#remove(path)));
+    for (const planned of survey.placements.filter(isDue)) {
+      const placement = late.placement(planned);
+      const decision = decisions.get(planned);
       if (decision !== undefined) operations.push(...this.#conffile(placement, decision));
       else if (!this.#inTree(placement)) operations.push(this.#put(placement.staged, placement.path));
     }

@@ -47,6 +47,16 @@ export class Diversions {
     return this.#from.size === 0;
   }
 
+  isSame(other: Diversions): boolean {
+    return (
+      this.#from.size === other.#from.size &&
+      this.all.every(({ from, to, by }) => {
+        const same = other.#from.get(from);
+        return same?.to === to && same.by === by;
+      })
+    );
+  }
+
   /** Where a package's path lies. */
   place(path: BytePath, name: string): BytePath {
     const diversion = this.#from.get(path);

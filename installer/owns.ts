@@ -4,6 +4,8 @@ import { GtpkgError } from '../model/errors.js';
 import { resolve } from 'node:path';
 import type { EntryType } from '../model/manifest.js';
 import { eachOwnPath } from './claims.js';
+import { Disk } from './disk.js';
+import { readDiversions } from './diversions.js';
 import { quietly } from './foresee.js';
 import { readStateFile, statePaths } from './state.js';
 import { readStatus, type InstalledPackage } from './status.js';
@@ -14,7 +16,7 @@ import { SCRIPT_NAMES } from '../model/release.js';
 export interface PathOwner {
   readonly name: string;
   readonly type: EntryType;
-  /** as the package spells it */
+  /** as the package spells it, or where that was diverted to */
   readonly path: BytePath;
 }
 
@@ -30,10 +32,12 @@ export function ownerOf(dir: string, path: string): readonly PathOwner[] {
   const walk = new Walk(lookAtDisk(rootBytes(root)), root === '/');
   const place = quietly(walk, asked);
   const name = asked.slice(asked.lastIndexOf('/') + 1);
+  const diversions = readDiversions(new Disk(root));
   const exact: PathOwner[] = [];
   const reached: PathOwner[] = [];
   for (const pkg of readStatus(dir).values()) {
-    eachOwnPath(dir, pkg, (type, own) => {
+    eachOwnPath(dir, pkg, (type, spelled) => {
+      const own = type === 'd' ? spelled : diversions.place(spelled, pkg.name);
       if (own === asked) exact.push({ name: pkg.name, type, path: own });
       else if (
         own.endsWith(name) &&
@@ -62,7 +66,10 @@ export function filesOf(
   name: string,
 ): readonly { readonly path: BytePath; readonly type: EntryType }[] {
   const paths: { path: BytePath; type: EntryType }[] = [];
-  eachOwnPath(dir, need(dir, name), (type, path) => paths.push({ path, type }));
+  const diversions = readDiversions(new Disk(resolve(dir)));
+  eachOwnPath(dir, need(dir, name), (type, path) =>
+    paths.push({ path: type === 'd' ? path : diversions.place(path, name), type }),
+  );
   return paths.sort((a, b) => compareBytes(a.path, b.path));
 }
 

@@ -15,6 +15,7 @@ import type { DeltaRef, VerifiedRelease } from '../model/release.js';
 import type { Claims } from './claims.js';
 import { changesOf } from './changes.js';
 import { phasesOf, type Phases } from './phases.js';
+import type { Diversions } from './diversions.js';
 import type { Contender } from './settle.js';
 import { fillSlots, settleClaims } from './slots.js';
 import type { InstalledPackage, RootStatus } from './status.js';
@@ -52,8 +53,17 @@ export interface Incoming extends Contender {
   readonly old: InstalledPackage | undefined;
 }
 
+/** A path that two packages have, whose one is expected to divert the other's before it comes. */
+export interface ExpectedDiversion {
+  readonly slot: Slot;
+  /** the installed package, and the path as that spells it */
+  readonly other: string;
+  readonly spelled: BytePath;
+}
+
 /** One path of the incoming packages. */
 export interface Slot {
+  /** where it is to lie: as `entry.path`, or where that was diverted to */
   readonly path: BytePath;
   readonly entry: ManifestEntry;
   /** whose entry it is */
@@ -96,6 +106,8 @@ export interface TransactionPlan {
   readonly conffiles: readonly PlannedConffile[];
   /** by package: paths that it loses, or does not get, to one that Replaces it */
   readonly lost: ReadonlyMap<string, ReadonlySet<string>>;
+  /** to be seen to when scripts have run */
+  readonly expected: readonly ExpectedDiversion[];
   /** bytes of the files that are written */
   readonly bytes: number;
   readonly phases: Phases;
@@ -108,6 +120,8 @@ export interface PlanInput {
   readonly manifests: ReadonlyMap<string, Manifest>;
   /** of the other installed packages, on every path of the incoming and of `manifests` */
   readonly claims: Claims;
+  /** what dpkg-divert laid down until now */
+  readonly diversions: Diversions;
   /** maintainer scripts are run in this transaction */
   readonly runsScripts?: boolean;
   /** the root has no shell yet: its packages come at once, whatever they Pre-Depend on */
@@ -141,24 +155,27 @@ export function planTransaction(input: PlanInput): TransactionPlan {
     if (paths === undefined) lost.set(name, new Set([path]));
     else paths.add(path);
   };
-  const slots = fillSlots(incoming, lose);
-  settleClaims(slots, input, lose);
+  const slots = fillSlots(incoming, input, lose);
+  const expected: ExpectedDiversion[] = [];
+  settleClaims(slots, input, { lose, expect: (one) => expected.push(one) });
   const old = oldPaths(input);
   const conffiles = conffilesOf(incoming, slots, input);
   const changes = changesOf(input, incoming, { slots, claims: input.claims });
   const kept = new Set<string>(
-    changes.flatMap(({ to }) => to?.conffiles.map((conffile) => conffile.path) ?? []),
+    changes.flatMap(
+      ({ name, to }) => to?.conffiles.map(({ path }) => input.diversions.place(path, name)) ?? [],
+    ),
   );
   const removals: BytePath[] = [];
   for (const path of old.solids.keys()) {
     // a claim: the package that stays has it too, or has a directory where this is a link to one
     if (!slots.has(path) && !kept.has(path) && !input.claims.has(path)) removals.push(path as BytePath);
   }
-  for (const { action, from } of changes) {
+  for (const { name, action, from } of changes) {
     if (action !== 'purge') continue;
     const ends = [CONFFILE_NEW, CONFFILE_OLD];
     const copies = (from?.conffiles ?? []).flatMap(({ path }) =>
-      ends.map((end) => `${path}${end}` as BytePath),
+      ends.map((end) => `${input.diversions.place(path, name)}${end}` as BytePath),
     );
     removals.push(...copies.filter((path) => !slots.has(path) && !input.claims.has(path)));
   }
@@ -177,6 +194,7 @@ export function planTransaction(input: PlanInput): TransactionPlan {
     prune,
     conffiles,
     lost,
+    expected,
     bytes,
     phases:
       input.runsScripts === true && input.fromNothing !== true ? phasesOf(incoming, input.status) : new Map(),
@@ -217,7 +235,7 @@ function incomingOf({ status, steps }: PlanInput): Incoming[] {
   });
 }
 
-function oldPaths({ status, steps, manifests }: PlanInput): {
+function oldPaths({ status, steps, manifests, diversions }: PlanInput): {
   solids: Map<string, OldPath>;
   directories: Map<string, OldPath>;
 } {
@@ -232,9 +250,12 @@ function oldPaths({ status, steps, manifests }: PlanInput): {
       if (gone.has(entry.path)) continue;
       if (entry.type === 'd') directories.set(entry.path, { name, entry });
       else if (pkg.state === 'installed' || conffiles.has(entry.path))
-        solids.set(entry.path, { name, entry });
+        solids.set(diversions.place(entry.path, name), { name, entry });
     }
-    for (const path of conffiles) if (!solids.has(path)) solids.set(path, { name, entry: undefined });
+    for (const spelled of conffiles) {
+      const path = diversions.place(spelled as BytePath, name);
+      if (!solids.has(path)) solids.set(path, { name, entry: undefined });
+    }
   }
   return { solids, directories };
 }
@@ -242,7 +263,7 @@ function oldPaths({ status, steps, manifests }: PlanInput): {
 function conffilesOf(
   incoming: readonly Incoming[],
   slots: ReadonlyMap<string, Slot>,
-  { status, manifests }: PlanInput,
+  { status, manifests, diversions }: PlanInput,
 ): PlannedConffile[] {
   const known = new Map<string, Sha256>();
   for (const pkg of status.values()) for (const { path, sha256 } of pkg.conffiles) known.set(path, sha256);
@@ -256,9 +277,16 @@ function conffilesOf(
     }
     return by.release.conffiles.flatMap((text): PlannedConffile[] => {
       const path = text as BytePath;
-      const slot = slots.get(path);
+      const slot = slots.get(diversions.place(path, by.name));
       if (slot?.by !== by || slot.entry.type !== 'f' || slot.lostTo !== undefined) return [];
-      return [{ path, by, entry: slot.entry, base: own.get(path) ?? known.get(path) ?? before.get(path) }];
+      return [
+        {
+          path: slot.path,
+          by,
+          entry: slot.entry,
+          base: own.get(path) ?? known.get(path) ?? before.get(path),
+        },
+      ];
     });
   });
 }

@@ -2,13 +2,14 @@
  * Everything about a transaction that can be known before the disk is touched: plan, survey, and what to tell the user.
  */
 import { randomBytes } from 'node:crypto';
-import { joinPath, pathToText } from '../model/bytes.js';
+import { joinPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
 import type { AskConffile } from './ask-conffiles.js';
 import { gatherClaims, readManifest } from './claims.js';
 import { conffileDecisions, keptConffiles, type ComposeContext, type KeptConffile } from './compose.js';
 import type { ConffilePolicy } from './conffiles.js';
 import { diskError } from './disk-error.js';
+import { readDiversions } from './diversions.js';
 import { nextId, type Purpose } from './history.js';
 import { Owners } from './owners.js';
 import {
@@ -101,17 +102,21 @@ export function prepare(
         return pkg === undefined ? [] : [[name, readManifest(dir, pkg, state)] as const];
       }),
     );
+    const diversions = readDiversions(disk);
     const wanted = new Set<string>();
-    for (const step of steps)
-      if (step.kind === 'install') for (const { path } of step.release.manifest) wanted.add(path);
-    for (const manifest of manifests.values()) for (const { path } of manifest) wanted.add(path);
-    for (const name of leaving) for (const { path } of status.get(name)?.conffiles ?? []) wanted.add(path);
+    const want = (name: string, paths: readonly { readonly path: BytePath }[]): void => {
+      for (const { path } of paths) wanted.add(path).add(diversions.place(path, name));
+    };
+    for (const step of steps) if (step.kind === 'install') want(step.release.pin.name, step.release.manifest);
+    for (const [name, manifest] of manifests) want(name, manifest);
+    for (const name of leaving) want(name, status.get(name)?.conffiles ?? []);
     const scripts = asked !== undefined && canRunScripts(root, asked, steps) ? asked : undefined;
     const input: PlanInput = {
       status,
       steps,
       manifests,
-      claims: gatherClaims(dir, status, { leaving, wanted }),
+      claims: gatherClaims(dir, status, { leaving, wanted, diversions }),
+      diversions,
       runsScripts: scripts !== undefined,
       fromNothing: scripts?.how === 'inside' && !hasShell(disk),
       postrm: new Set([...leaving].filter((name) => disk.exists(joinPath(state.scripts, `${name}/postrm`)))),

@@ -1,10 +1,10 @@
 /**
  * Which package gets which path: incoming ones among each other, then against those that stay. Pure.
  */
-import { isSafePath, pathToText } from '../model/bytes.js';
+import { isSafePath, pathToText, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { parseRelations } from '../model/relation.js';
-import type { Incoming, PlanInput, Slot } from './plan.js';
+import type { ExpectedDiversion, Incoming, PlanInput, Slot } from './plan.js';
 import { fileConflict, settle, type Contender } from './settle.js';
 import type { RootStatus } from './status.js';
 
@@ -12,13 +12,20 @@ import type { RootStatus } from './status.js';
 export type Lose = (name: string, path: string) => void;
 
 /** Every path of the incoming packages with the one that gets it. @throws GtpkgError FILE_CONFLICT, MANIFEST_MALFORMED */
-export function fillSlots(incoming: readonly Incoming[], lose: Lose): Map<string, Slot> {
+export function fillSlots(
+  incoming: readonly Incoming[],
+  { diversions }: Pick<PlanInput, 'diversions'>,
+  lose: Lose,
+): Map<string, Slot> {
   const slots = new Map<string, Slot>();
   for (const by of incoming) {
     for (const entry of by.release.manifest) {
-      const { path } = entry;
-      if (!isSafePath(path))
-        throw new GtpkgError('MANIFEST_MALFORMED', `${by.name}: the path ${pathToText(path)} is not safe`);
+      if (!isSafePath(entry.path))
+        throw new GtpkgError(
+          'MANIFEST_MALFORMED',
+          `${by.name}: the path ${pathToText(entry.path)} is not safe`,
+        );
+      const path = entry.type === 'd' ? entry.path : diversions.place(entry.path, by.name);
       const there = slots.get(path);
       const slot: Slot = { path, entry, by };
       if (there === undefined) slots.set(path, slot);
@@ -37,8 +44,8 @@ function meet(one: Slot, other: Slot, lose: Lose): Slot {
   if (a === 'd' || b === 'd')
     throw fileConflict(one.path, other.by.name, one.by.name, 'a directory in one, not in the other');
   const winner = settle(one.by, other.by, one.path);
-  lose(winner === one.by ? other.by.name : one.by.name, one.path);
-  const slot = winner === one.by ? one : other;
+  const [slot, loser] = winner === one.by ? [one, other] : [other, one];
+  lose(loser.by.name, loser.entry.path);
   const directoryOf = one.directoryOf ?? other.directoryOf;
   if (directoryOf === undefined || slot.entry.type !== 'l') {
     if (directoryOf !== undefined)
@@ -49,7 +56,11 @@ function meet(one: Slot, other: Slot, lose: Lose): Slot {
 }
 
 /** Lets the packages that stay have their say about the slots. @throws GtpkgError FILE_CONFLICT */
-export function settleClaims(slots: Map<string, Slot>, { claims, status }: PlanInput, lose: Lose): void {
+export function settleClaims(
+  slots: Map<string, Slot>,
+  { claims, status, runsScripts }: PlanInput,
+  { lose, expect }: { readonly lose: Lose; readonly expect: (expected: ExpectedDiversion) => void },
+): void {
   for (const [path, holders] of claims) {
     for (const claim of holders) {
       const slot = slots.get(path);
@@ -63,14 +74,23 @@ export function settleClaims(slots: Map<string, Slot>, { claims, status }: PlanI
       } else if (isDirectory) {
         if (claim.type !== 'l') throw fileConflict(path, slot.by.name, claim.name, 'a directory in the one');
         slots.set(path, { ...slot, linkOf: claim.name });
+      } else if (runsScripts === true && divertsFirst(slot, contender(status, claim.name))) {
+        expect({ slot, other: claim.name, spelled: claim.spelled ?? slot.path });
       } else if (settle(slot.by, contender(status, claim.name), path) === slot.by) {
-        lose(claim.name, path);
+        lose(claim.name, claim.spelled ?? (path as BytePath));
       } else {
-        lose(slot.by.name, path);
+        lose(slot.by.name, slot.entry.path);
         slots.set(path, { ...slot, lostTo: claim.name });
       }
     }
   }
+}
+
+// Its preinst speaks of dpkg-divert, and it declares nothing about the other: whether it made room is seen when it has run.
+function divertsFirst({ by }: Slot, other: Contender): boolean {
+  const preinst = by.release.scripts.get('preinst');
+  if (preinst === undefined || !Buffer.from(preinst).includes('dpkg-divert')) return false;
+  return ![...by.replaces].some(({ name }) => name === other.name);
 }
 
 /** An installed package as a contender for a path. */

@@ -34,7 +34,7 @@ export class Staging {
     this.#survey = survey;
     this.#owners = owners;
     for (const placement of survey.placements) {
-      this.#placements.set(`${placement.slot.by.name}/${placement.slot.path}`, placement);
+      this.#placements.set(`${placement.slot.by.name}/${placement.slot.entry.path}`, placement);
     }
   }
 

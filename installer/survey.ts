@@ -164,7 +164,7 @@ class Surveyor {
     const loser = winner === there ? slot : there;
     if (winner.by === loser.by)
       throw fileConflict(at, slot.by.name, slot.by.name, 'two of its paths are one here');
-    this.#lose(loser.by.name, loser.path);
+    this.#lose(loser.by.name, loser.entry.path);
     this.#solids.set(at, winner);
   }
 
@@ -185,7 +185,8 @@ class Surveyor {
       const { staged, area, inTree } = this.#ground.staged(path as BytePath);
       const conffile = conffiles.get(slot.path);
       // deleted by the user together with its directory: it stays deleted
-      if (inTree && conffile?.base !== undefined && !linked.has(`${slot.by.name}/${slot.path}`)) return [];
+      if (inTree && conffile?.base !== undefined && !linked.has(`${slot.by.name}/${slot.entry.path}`))
+        return [];
       return [{ slot, path: path as BytePath, staged, area, inTree, conffile }];
     });
   }
@@ -247,16 +248,18 @@ class Surveyor {
     );
     for (const pkg of input.status.values()) {
       if (leaving.has(pkg.name) || pkg.state !== 'installed') continue;
-      eachShippedPath(this.#disk.root, pkg, (type, path) => {
-        if (type === 'd' || !names.has(path.slice(path.lastIndexOf('/') + 1))) return;
+      eachShippedPath(this.#disk.root, pkg, (type, spelled) => {
+        if (type === 'd') return;
+        const path = input.diversions.place(spelled, pkg.name);
+        if (!names.has(path.slice(path.lastIndexOf('/') + 1))) return;
         const at = quietly(this.#now, path);
         const slot = at === undefined || !strangers.has(at) ? undefined : this.#solids.get(at);
         if (at === undefined || slot === undefined) return;
         strangers.delete(at);
         if (settle(slot.by, contender(input.status, pkg.name), at) === slot.by) {
-          this.#lose(pkg.name, path);
+          this.#lose(pkg.name, spelled);
         } else {
-          this.#lose(slot.by.name, slot.path);
+          this.#lose(slot.by.name, slot.entry.path);
           this.#solids.delete(at);
         }
       });
