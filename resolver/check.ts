@@ -15,8 +15,11 @@ export interface Uninstallable {
   readonly reason: string;
 }
 
+/** Names after which clauses are forgotten: those of all of a distribution would fill the memory. */
+const BATCH = 2500;
+
 /**
- * Looks at every release of `names` (without architectures), recommendations aside. One search serves all, so what was learned of one package
+ * Looks at every release of `names` (without architectures), recommendations aside. One search serves many, so what was learned of one package
  * helps the next; and what a solution holds needs no search of its own.
  * @throws GtpkgError LIMIT_EXCEEDED where a search is hopeless
  */
@@ -25,19 +28,23 @@ export function findUninstallable(
   names: Iterable<string>,
   { architecture, foreign = [] }: Pick<Problem, 'architecture' | 'foreign'>,
 ): Uninstallable[] {
-  const rules = new Rules(
-    qualify({
-      universe,
-      architecture,
-      foreign,
-      installed: [],
-      request: { kind: 'install', targets: [], recommends: false, dependencies: true },
-    }),
-  );
-  const search = new Search(rules);
+  const problem = qualify({
+    universe,
+    architecture,
+    foreign,
+    installed: [],
+    request: { kind: 'install', targets: [], recommends: false, dependencies: true },
+  });
+  let rules = new Rules(problem);
+  let search = new Search(rules);
+  let looked = 0;
   const good = new Set<Candidate>();
   const found: Uninstallable[] = [];
   for (const name of names) {
+    if (++looked % BATCH === 0) {
+      rules = new Rules(problem);
+      search = new Search(rules);
+    }
     for (const instance of [name, ...rules.pool.instances(name)]) {
       for (const candidate of rules.pool.named(instance)) {
         if (good.has(candidate)) continue;
