@@ -83,10 +83,10 @@ export class Bundle {
     const known = this.#exports.get(name);
     if (known !== undefined) return known;
     const file = `${this.#folder}${name}.cjs`;
-    const script = new Script(
-      `(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'latin1')}\n})`,
-      { filename: file, cachedData: readIfThere(cacheOf(file, this.#kind)) },
-    );
+    const script = new Script(readFileSync(file, 'latin1'), {
+      filename: file,
+      cachedData: readIfThere(cacheOf(file, this.#kind)),
+    });
     this.scripts.set(file, script);
     const module = { exports: {} };
     script.runInThisContext()(module.exports, (id) => this.#get(id), module, file, this.#folder);

@@ -56,6 +56,7 @@ export function reach(state: State, roots: Iterable<string>): ReadonlyMap<string
     const next: Candidate[] = [];
     for (const [field, key] of fields) {
       for (const candidate of from) {
+        if (reached.size === state.size) return next;
         for (const clause of candidate.relations[key]) {
           for (const relation of clause) {
             for (const to of state.satisfiers(relation, candidate)) {

@@ -106,8 +106,10 @@ export function makePlan(outcome: Outcome): Plan {
     const one = installed.get(name);
     return manual(name) || (one !== undefined && isRoot(one)) || essential ? [name] : [];
   });
-  const needed = reach(after, roots);
-  const reason = changeReasons({ request, asked, before, after, needed });
+  // what is asked for often brings in all that will be there: then no more has to be looked at
+  const brought = asked.size === 0 ? undefined : reach(after, asked);
+  const needed = brought?.size === after.size ? brought : reach(after, roots);
+  const reason = changeReasons({ request, asked, before, after, brought });
   const steps: Step[] = [];
   for (const to of after.all()) {
     const { name } = to;

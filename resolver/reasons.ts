@@ -16,8 +16,8 @@ export interface Change {
   readonly asked: ReadonlySet<string>;
   readonly before: State;
   readonly after: State;
-  /** ways from all that stays for its own sake */
-  readonly needed: ReadonlyMap<string, NeedLink | undefined>;
+  /** ways from what the user asked to install; undefined where that is nothing */
+  readonly brought: ReadonlyMap<string, NeedLink | undefined> | undefined;
 }
 
 const VERB = {
@@ -29,19 +29,16 @@ const VERB = {
 
 /** Gives the reason for each package that changes; sentences without the final stop. */
 export function changeReasons(change: Change): (name: string) => string {
-  const { request, asked, before, after, needed: ways } = change;
+  const { request, asked, before, after, brought } = change;
   let wanted: ReadonlyMap<string, NeedLink | undefined> | undefined;
   const removed = new Set(request.kind === 'remove' ? request.names : []);
   // Shortest ways start at what the user asked for, else at everything that was there and stays.
-  const waysTo = (): ReadonlyMap<string, NeedLink | undefined> => {
-    if (asked.size === 0)
-      return reach(
-        after,
-        [...after.all()].map(({ name }) => name).filter((name) => before.get(name) !== undefined),
-      );
-    const roots = [...ways].filter(([, way]) => way === undefined);
-    return roots.every(([name]) => asked.has(name)) ? ways : reach(after, asked);
-  };
+  const waysTo = (): ReadonlyMap<string, NeedLink | undefined> =>
+    brought ??
+    reach(
+      after,
+      [...after.all()].map(({ name }) => name).filter((name) => before.get(name) !== undefined),
+    );
 
   return (name) => {
     if (asked.has(name)) return 'you asked for it';

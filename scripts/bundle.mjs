@@ -107,7 +107,11 @@ async function write(name, stdin, plugins) {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
   const path = join(folder, `${name}.cjs`);
-  writeFileSync(`${path}.new`, text, 'latin1');
+  writeFileSync(
+    `${path}.new`,
+    `(function (exports, require, module, __filename, __dirname) {${text}\n})`,
+    'latin1',
+  );
   renameSync(`${path}.new`, path);
 }
 

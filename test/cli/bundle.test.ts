@@ -60,6 +60,8 @@ describe('the bundle is used', () => {
         (error, stdout, stderr) => (error === null ? resolve(stdout) : reject(new Error(stderr))),
       );
     });
+  const script = (text: string): string =>
+    `(function (exports, require, module, __filename, __dirname) {${text}})`;
   const age = (path: string, seconds: number): Promise<void> => {
     const time = Date.now() / 1000 - seconds;
     return utimes(path, time, time);
@@ -74,9 +76,11 @@ describe('the bundle is used', () => {
     await writeFile(join(top, 'dist', 'cli', '.tsbuildinfo'), '');
     await writeFile(
       bundle('gtpkg.cjs'),
-      'exports.main = () => console.log("bundle", require("bundle:other:it"), require("node:path").basename(__filename));',
+      script(
+        'exports.main = () => console.log("bundle", require("bundle:other:it"), require("node:path").basename(__filename));',
+      ),
     );
-    await writeFile(bundle('other.cjs'), 'exports.packages = { it: () => "and other" };');
+    await writeFile(bundle('other.cjs'), script('exports.packages = { it: () => "and other" };'));
     await age(join(top, 'dist', 'cli', '.tsbuildinfo'), 100);
     await age(bundle('gtpkg.cjs'), 50);
   });
