@@ -9,8 +9,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { copyFile, lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { EXPECTED_DIFFERENCES, mergedUsr, minimalDebs, type MinimalDeb } from '../fixtures/minimal-system.js';
@@ -114,10 +113,14 @@ try {
   const names = debs.map(({ name }) => name);
   await bench.startDht();
   await bench.startSeeder(home.home);
-  const client = bench.path('client');
+  let client = '';
+  // Never the same place twice, and a quiet disk: removing a big tree just before slows down whoever comes next, up to two times.
+  let used = 0;
+  const last = new Map<string, string>();
   const fresh = async (folder: string): Promise<string> => {
-    const path = bench.path(folder);
-    await rm(path, { recursive: true, force: true });
+    const path = bench.path(`${folder}-${used++}`);
+    last.set(folder, path);
+    await run('sync');
     return path;
   };
   const gtpkg = async (folder: string, ...more: string[]): Promise<Usage> => {
@@ -126,7 +129,7 @@ try {
   };
   const contenders: Record<string, () => Promise<Usage>> = {
     'gtpkg, fetching': async () => {
-      await rm(client, { recursive: true, force: true });
+      client = bench.path(`client-${used++}`);
       await usage(bench.gtpkg(client, 'source', 'add', home.introduction, '--name', 'bench'));
       return gtpkg('by-gtpkg');
     },
@@ -182,8 +185,9 @@ try {
         delete contenders[name];
       }
     }
-    if (round === 0 && existsSync(bench.path('by-debootstrap')))
-      if (!(await compareFiles(bench.path('by-gtpkg'), bench.path('by-debootstrap')))) process.exitCode = 1;
+    if (round === 0 && last.has('by-debootstrap'))
+      if (!(await compareFiles(last.get('by-gtpkg') ?? '', last.get('by-debootstrap') ?? '')))
+        process.exitCode = 1;
   }
   const base = results.get('debootstrap') ?? [];
   console.log(`\n${names.length} packages, ${values.runs} rounds, medians\n`);
