@@ -63,7 +63,7 @@ for (const { name, code, on, forever, expected } of FAULTS) {
       await prepare(template, scenario);
       h.copyTree(template, done);
       const before = h.wholeState(done);
-      await h.run(done, stepsOf(scenario));
+      await h.run(done, stepsOf(scenario, done));
       const after = h.wholeState(done);
       for (let at = 1; ; at++) {
         const dir = h.tempDir(t);
@@ -72,7 +72,7 @@ for (const { name, code, on, forever, expected } of FAULTS) {
         const step: StepHook = (action) => {
           if (on(action) && (++seen === at || (forever && seen > at))) throw fault(code);
         };
-        const error: unknown = await h.run(dir, stepsOf(scenario), { step }).then(
+        const error: unknown = await h.run(dir, stepsOf(scenario, dir), { step }).then(
           () => undefined,
           (reason: unknown) => reason,
         );

@@ -13,5 +13,5 @@ const step: StepHook = (action) => {
   // the signal is delivered at the latest when this system call returns
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10_000);
 };
-await h.run(dir, stepsOf(scenario as Scenario), { step });
+await h.run(dir, stepsOf(scenario as Scenario, dir), { step });
 process.stdout.write(String(count));

@@ -1,5 +1,5 @@
 /**
- * SIGKILL at the changes that an installation and a removal make (each third, all with GTPKG_TEST_FAULTS=all; sigkill-at-every-step.test.ts has the
+ * SIGKILL at the changes that an installation, a removal and a rollback make (each third, all with GTPKG_TEST_FAULTS=all; sigkill-at-every-step.test.ts has the
  * upgrade), and a recovery that is stopped at every change of its own: the root is exactly old or new, never between.
  */
 import assert from 'node:assert/strict';
@@ -49,7 +49,7 @@ async function states(t: { after(fn: () => void): void }, scenario: Scenario): P
   };
   h.copyTree(template, dir);
   const before = h.wholeState(dir);
-  await h.run(dir, stepsOf(scenario));
+  await h.run(dir, stepsOf(scenario, dir));
   return { before, after: h.wholeState(dir), copy };
 }
 
@@ -86,7 +86,7 @@ for (const scenario of SCENARIOS.filter((one) => one !== 'upgrade')) {
         if (recovered === undefined) outcomes.untouched++;
         else outcomes[recovered.outcome]++;
         if (!isNew && at % 4 < EACH - 1) {
-          await h.run(dir, stepsOf(scenario));
+          await h.run(dir, stepsOf(scenario, dir));
           assert.deepEqual(h.wholeState(dir), after, `run again after a kill at change ${at}`);
         }
         fs.rmSync(dir, { recursive: true, force: true });
@@ -125,14 +125,16 @@ test('killed, and the recovery killed at every change of its own, and again', as
   const { before, after, copy } = await states(t, 'upgrade');
   const dir = copy();
   const probe = killAt(Infinity);
-  await h.run(dir, stepsOf('upgrade'), { step: probe.step });
+  await h.run(dir, stepsOf('upgrade', dir), { step: probe.step });
   const total = probe.count();
   let checked = 0;
   for (let at = 5; at < total; at += 7) {
     for (let second = 1; ; second += 3) {
       const victim = copy();
       // after the commit nothing is rejected any more
-      await h.run(victim, stepsOf('upgrade'), { step: killAt(at).step }).catch((error: unknown) => error);
+      await h
+        .run(victim, stepsOf('upgrade', victim), { step: killAt(at).step })
+        .catch((error: unknown) => error);
       dropLock(victim);
       const recovery = killAt(second);
       const isDead = await h.open(victim, { step: recovery.step }).then(

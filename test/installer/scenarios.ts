@@ -1,7 +1,8 @@
-/** Three packages with conffiles, installed, upgraded, removed: what the kill and fault tests run. */
+/** Three packages with conffiles, installed, upgraded, removed, rolled back: what the kill and fault tests run. */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import type { TransactionStep } from '../../installer/index.js';
+import { readStatus, type TransactionStep } from '../../installer/index.js';
+import { backSteps, backTransaction, wishesOfRollback } from '../../installer/rollback.js';
 import * as h from './helpers.js';
 
 const conffile = (version: string): string => `setting = ${version}\n`;
@@ -47,13 +48,25 @@ export function specs(version: string): h.PackageSpec[] {
   ];
 }
 
-export const SCENARIOS = ['install', 'upgrade', 'remove'] as const;
+export const SCENARIOS = ['install', 'upgrade', 'remove', 'rollback'] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
-/** The transaction of a scenario. */
-export function stepsOf(scenario: Scenario): TransactionStep[] {
+/** The transaction of a scenario. @param dir - a root that prepare() made, and that nothing is half done in */
+export function stepsOf(scenario: Scenario, dir: string): TransactionStep[] {
   if (scenario === 'remove') return [h.remove('aa'), h.remove('bb', true), h.remove('cc')];
+  if (scenario === 'rollback') return wayBack(dir);
   return specs(scenario === 'install' ? '1' : '2').map((spec) => h.install(spec));
+}
+
+// To the state after the first versions were installed; since then they were upgraded, one is held, and one is gone.
+function wayBack(dir: string): TransactionStep[] {
+  const status = readStatus(dir);
+  const steps = backSteps(status, wishesOfRollback(dir, status, 2), { clean: new Set(), has: () => false });
+  return backTransaction(steps, ({ name }) => {
+    const spec = specs('1').find((one) => one.name === name);
+    if (spec === undefined) throw new Error(`${name} was not there`);
+    return { release: h.release(spec), source: 'test', suite: 'stable' };
+  });
 }
 
 function edit(dir: string, path: string): void {
@@ -65,7 +78,10 @@ function edit(dir: string, path: string): void {
 export async function prepare(dir: string, scenario: Scenario): Promise<void> {
   await h.run(dir, [h.install({ name: 'base', files: { 'usr/share/base': '0', 'etc/base': '0' } })]);
   if (scenario === 'install') return;
-  await h.run(dir, stepsOf('install'));
+  await h.run(dir, stepsOf('install', dir));
   edit(dir, 'etc/aa.conf');
   edit(dir, 'etc/bb/bb.conf');
+  if (scenario !== 'rollback') return;
+  await h.run(dir, stepsOf('upgrade', dir));
+  await h.run(dir, [h.remove('bb'), { kind: 'mark', name: 'cc', held: true }]);
 }
