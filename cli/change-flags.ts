@@ -3,7 +3,8 @@ import { GtpkgError } from '../model/errors.js';
 import type { AskConffile } from '../installer/ask-conffiles.js';
 import type { ConffilePolicy } from '../installer/conffiles.js';
 import type { ScriptPolicy } from '../installer/script-runner.js';
-import { isInteractive } from './prompt.js';
+import type { SpecialFilesSetting } from '../installer/special-files.js';
+import { confirm, isInteractive } from './prompt.js';
 import * as Flags from './flags.js';
 
 /** Flags of the commands that change packages. */
@@ -38,7 +39,7 @@ export function scriptPolicy(flags: {
   return { how: isRoot ? 'inside' : 'outside', ...(frontend === undefined ? {} : { frontend }) };
 }
 
-/** The flag of the commands that bring new conffiles. */
+/** Flags of the commands that bring files: what of them is the user's to decide. */
 export const conffileFlags = {
   conffiles: Flags.string({
     description:
@@ -46,26 +47,33 @@ export const conffileFlags = {
     helpValue: 'keep|replace|ask',
     env: 'GTPKG_CONFFILES',
   }),
+  'special-files': Flags.string({
+    description: 'what to do about new set-uid programs and device nodes (default: allow, and name them)',
+    helpValue: 'allow|ask|refuse',
+    env: 'GTPKG_SPECIAL_FILES',
+  }),
 };
 
-/** What to do with conffiles that both sides changed. */
-export interface ConffileChoice {
+/** What to do with conffiles that both sides changed, and with files that lend rights. */
+export interface ConffileChoice extends SpecialFilesSetting {
   readonly conffilePolicy: ConffilePolicy;
   readonly askConffile?: AskConffile;
 }
 
 /** @throws GtpkgError USAGE */
 export function conffileChoice(
-  flags: { readonly conffiles?: string | undefined },
+  flags: { readonly conffiles?: string | undefined; readonly 'special-files'?: string | undefined },
   { yes }: { readonly yes: boolean },
 ): ConffileChoice {
+  const special = specialFilesSetting(flags['special-files']);
   const said = flags.conffiles ?? process.env['GTPKG_CONFFILES'] ?? '';
   const text = said.trim() === '' ? (yes ? 'keep' : 'ask') : said.trim();
   if (!['keep', 'replace', 'ask'].includes(text))
     throw new GtpkgError('USAGE', `--conffiles must be keep, replace or ask, not "${text.slice(0, 80)}"`);
-  if (text === 'replace') return { conffilePolicy: 'new' };
-  if (text === 'keep' || !isInteractive()) return { conffilePolicy: 'keep' };
+  if (text === 'replace') return { ...special, conffilePolicy: 'new' };
+  if (text === 'keep' || !isInteractive()) return { ...special, conffilePolicy: 'keep' };
   return {
+    ...special,
     conffilePolicy: 'keep',
     askConffile: async ({ package: name, path }) => {
       const { select } = await import('@inquirer/prompts');
@@ -75,6 +83,21 @@ export function conffileChoice(
         { name: 'take the new one, and put yours beside it', value: 'new' as const },
       ];
       return select({ message, choices }, { output: process.stderr });
+    },
+  };
+}
+
+// Where nobody can be asked, asking is refusing.
+function specialFilesSetting(flag: string | undefined): SpecialFilesSetting {
+  const text = (flag ?? process.env['GTPKG_SPECIAL_FILES'] ?? '').trim();
+  if (!['', 'allow', 'ask', 'refuse'].includes(text))
+    throw new GtpkgError('USAGE', `--special-files must be allow, ask or refuse, not "${text.slice(0, 80)}"`);
+  if (text === 'refuse' || (text === 'ask' && !isInteractive())) return { specialFiles: 'refuse' };
+  if (text !== 'ask') return {};
+  return {
+    askSpecialFiles: async (files) => {
+      const { describeSpecialFiles } = await import('../installer/special-files.js');
+      return confirm(`${describeSpecialFiles(files)}. Install them?`, { yes: false, unattended: false });
     },
   };
 }

@@ -25,6 +25,12 @@ import type { OpenRoot } from './root.js';
 import { MAINTAINER_SCRIPTS } from './script-acts.js';
 import { hasShell } from './has-shell.js';
 import type { ScriptPolicy } from './script-runner.js';
+import {
+  describeSpecialFiles,
+  newSpecialFiles,
+  type AskSpecialFiles,
+  type SpecialFilesPolicy,
+} from './special-files.js';
 import { survey as makeSurvey, type Survey } from './survey.js';
 
 export interface TransactionRequest {
@@ -45,6 +51,9 @@ export interface TransactionRequest {
   readonly conffilePolicy?: ConffilePolicy | undefined;
   /** asked for each of them; its answer wins */
   readonly askConffile?: AskConffile | undefined;
+  /** what becomes of set-uid programs and devices that come; default `allow` */
+  readonly specialFiles?: SpecialFilesPolicy | undefined;
+  readonly askSpecialFiles?: AskSpecialFiles | undefined;
 }
 
 /** What a transaction would do, or did. */
@@ -177,6 +186,8 @@ export function previewOf(
       `${path}: ${which === 'user' ? 'your version is kept' : 'the new version is in place'}${place}`,
     );
   }
+  const special = newSpecialFiles(plan, input);
+  if (special.length > 0) notes.push(describeSpecialFiles(special));
   if (ownersSkipped > 0)
     notes.push(`${ownersSkipped} paths belong to you instead of the users that their packages name`);
   const scriptsNotRun =

@@ -22,6 +22,7 @@ import {
 import { TransactionProgress } from './progress.js';
 import { recover, sweepStaging } from './recover.js';
 import type { OpenRoot } from './root.js';
+import { judgeSpecialFiles, newSpecialFiles } from './special-files.js';
 import { Staging } from './stage.js';
 import type { InstalledPackage } from './status.js';
 
@@ -53,6 +54,7 @@ export async function runTransaction(
   const { plan } = prepared;
   if (plan.changes.length === 0)
     return { id: undefined, installed: [], removed: [], ...previewOf(prepared, []) };
+  await judgeSpecialFiles(newSpecialFiles(plan, prepared.input), request);
   const progress = new TransactionProgress(report, prepared);
   try {
     const staging = await stage(prepared, request, progress);

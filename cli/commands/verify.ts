@@ -7,7 +7,7 @@ import { installedNames, verifyInstalled, type Verification } from '../workflows
 
 export default class Verify extends GtpkgCommand<typeof Verify, Verification | Repair> {
   static override usage = 'verify [PKG...] [--repair] [--conffiles keep|replace] [--dry-run]';
-  static override summary = 'Compare installed files with the signed manifests, and put right what differs.';
+  static override summary = 'Compare installed files with the signed manifests.';
   static override description =
     'Contents, kinds, links, modes and owners. A difference makes the exit status 5; a changed conffile is shown and is none, and so is what no package has in directories of packages. --repair puts back what differs, in one transaction, and fetches only what it needs for that; the exit status is 5 when something still differs then.';
   static override examples = [
