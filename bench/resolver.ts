@@ -1,7 +1,7 @@
 /**
  * The resolver beside dose-debcheck, libapt and apt, on all of Debian bookworm main (amd64), and its upgrade to trixie.
  *
- *     npm run build && node dist/bench/resolver.js [check-all] [pairs] [foreign] [singles] [upgrade] [times] [RUNS]
+ *     npm run build && node dist/bench/resolver.js [check-all] [pairs] [foreign] [singles] [autoremove] [upgrade] [times] [RUNS]
  *
  * check-all, pairs, foreign: against dose (resolver-agree.ts). singles: 200 packages alone from nothing against libapt's sets, and some for i386. upgrade: a desktop of
  * 1,600 packages to trixie against apt-get. times: whole processes. No word: all. Prints tables, then one line of JSON. Needs apt, python3-apt, Debian's mirror the first time.
@@ -193,6 +193,61 @@ async function upgrade(bookworm: Suite, trixie: Suite, dose: string): Promise<vo
   };
 }
 
+/** What is no longer needed once a few packages of a desktop came as dependencies only, by apt and by gtpkg. */
+async function autoremove(bookworm: Suite): Promise<void> {
+  const releases = stanzasByRelease(await readFile(bookworm.packages, 'utf8'));
+  const desktop = await gtpkg<ResolvedPlan>(
+    '--packages',
+    bookworm.packages,
+    'install',
+    ...DESKTOP.split(' '),
+  );
+  const home = join(folder, 'autoremove');
+  await mkdir(home);
+  const [status, states] = [join(home, 'status'), join(home, 'extended_states')];
+  const there = desktop.steps.map(
+    ({ name, version }) =>
+      releases.get(`${name} ${version}`)?.replace('\n', '\nStatus: install ok installed\n') ?? '',
+  );
+  await writeFile(status, `${there.join('\n\n')}\n`);
+  const config = await aptConfig(home, { lists: bookworm.folder, status, keep: true });
+  const counts: string[] = [];
+  let equal = true;
+  const without = (kept: string): string =>
+    DESKTOP.split(' ')
+      // Debian's configuration of apt (NeverAutoRemove) keeps kernels whatever their mark is
+      .filter((name) => name !== kept && name !== 'linux-image-amd64')
+      .join(' ');
+  for (const unwanted of ['gnome cups network-manager', without('git'), without('cups'), without('vim')]) {
+    const auto = desktop.steps.filter((step) => step.auto || unwanted.split(' ').includes(step.name));
+    await writeFile(
+      states,
+      auto.map(({ name }) => `Package: ${name}\nArchitecture: amd64\nAuto-Installed: 1\n`).join('\n'),
+    );
+    const args = ['--packages', bookworm.packages, '--status', status, '--extended-states', states];
+    const ours = (await gtpkg<ResolvedPlan>(...args, 'autoremove')).steps.map(({ name }) => name).sort();
+    // apt's default; images for containers turn it off
+    const keeps = ['-o', 'APT::AutoRemove::SuggestsImportant=true'];
+    const { stdout } = await run('apt-get', ['-s', ...keeps, 'autoremove'], {
+      ...OUTPUT,
+      env: { ...process.env, APT_CONFIG: config },
+    });
+    const theirs = [...stdout.matchAll(/^Remv (\S+)/gm)].map(([, name = '']) => name).sort();
+    equal &&= same(ours, theirs);
+    counts.push(`${ours.length} (apt ${theirs.length})`);
+    const [more, less] = [
+      ours.filter((each) => !theirs.includes(each)),
+      theirs.filter((each) => !ours.includes(each)),
+    ];
+    if (more.length + less.length > 0)
+      say(`  only here: ${more.join(' ') || '-'}; only there: ${less.join(' ') || '-'}`);
+  }
+  say(
+    `autoremove, ${counts.length} times: ${counts.join(', ')}; ${equal ? 'the same sets' : 'NOT THE SAME'}`,
+  );
+  results['autoremove'] = { equal, counts };
+}
+
 async function times(bookworm: Suite): Promise<void> {
   const config = (keep: boolean): Promise<string> =>
     mkdir(join(folder, `apt-${keep}`), { recursive: true }).then(() =>
@@ -276,6 +331,7 @@ try {
   if (wanted('pairs')) await pairs(bookworm, dose);
   if (wanted('foreign')) await foreign(await suite('bookworm', 'i386'), dose);
   if (wanted('singles')) await singles(bookworm, dose);
+  if (wanted('autoremove')) await autoremove(bookworm);
   if (wanted('upgrade')) await upgrade(bookworm, await suite('trixie'), dose);
   if (wanted('times')) await times(bookworm);
   say(JSON.stringify({ bench: 'resolver', node: process.version, ...results }));
