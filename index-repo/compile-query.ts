@@ -55,8 +55,10 @@ export async function compileQuery(dir: string, commit: Oid, options: CompileOpt
     const places = new Places(base?.meta.places ?? []);
     const wanted = new Set([...options.architectures, 'all']);
     const fresh: Fresh = new Map();
+    let cosigned = base !== undefined && base.meta.cosigned !== false;
     const add = (body: Buffer, place: number): void => {
       const at = aside.put(body);
+      cosigned ||= body.includes('\nCosignatures:', 0, 'latin1');
       for (const { name, version, provides, bytes } of takeApart(body)) {
         const [start, length] = [at + bytes.byteOffset - body.byteOffset, bytes.length];
         const entry = { place, version, provides, bytes: () => aside.take(start, length) };
@@ -79,7 +81,11 @@ export async function compileQuery(dir: string, commit: Oid, options: CompileOpt
     if (base !== undefined) keepOthers(base, touched, add);
     const groups = [...fresh].map(([name, entries]) => groupOf(name, entries, places));
     groups.sort((a, b) => (a.name < b.name ? -1 : 1));
-    const meta: QueryMeta = { architectures: [...options.architectures].sort(), places: places.list };
+    const meta: QueryMeta = {
+      architectures: [...options.architectures].sort(),
+      places: places.list,
+      cosigned,
+    };
     const steps = stepsOf(base, touched, groups);
     const written = await writeQuery(options.path, { commit, meta, previous: base, steps });
     return { ...written, shards };

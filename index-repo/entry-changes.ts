@@ -2,7 +2,8 @@
  * Reads every shard that an update changed, strictly, and counts what changed. What passes can be compiled and shown.
  */
 import { GtpkgError, isArchitecture, type Oid } from '../model/index.js';
-import { parseShard, type IndexEntry } from './entry.js';
+import { parseShard } from './entry.js';
+import { takeApart } from './stanzas.js';
 import { diffFiles, findPath, type Read } from './walk.js';
 
 /** Releases that came, went, or changed under the same version. */
@@ -19,6 +20,8 @@ export interface ShardPath {
   /** `xx/y` */
   readonly shard: string;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** @throws GtpkgError INDEX_MALFORMED for a path that is neither a shard nor reserved */
 export function parseShardPath(path: string): ShardPath | undefined {
@@ -54,19 +57,21 @@ export async function countChanges(
     if (change.after !== undefined && (!head.suites.includes(suite) || !isArchitecture(architecture))) {
       throw new GtpkgError('INDEX_MALFORMED', `The index is malformed: there is no suite ${suite}`);
     }
-    const entries = async (oid: Oid | undefined): Promise<Map<string, string>> => {
-      const parsed =
-        oid === undefined
-          ? []
-          : parseShard((await read(oid)).body, { where: `suites/${change.path}`, architecture, shard });
-      return new Map(
-        parsed.map((entry: IndexEntry) => [
-          `${entry.pin.name} ${entry.pin.version}`,
-          entry.fields.toString(),
-        ]),
-      );
-    };
-    const [was, is] = [await entries(change.before), await entries(change.after)];
+    const body = async (oid: Oid | undefined): Promise<Buffer> =>
+      oid === undefined ? NOTHING : (await read(oid)).body;
+    // what was there has passed when it came in
+    const was = new Map(
+      [...takeApart(await body(change.before))].map(({ name, version, bytes }) => [
+        `${name} ${version}`,
+        bytes.toString('utf8'),
+      ]),
+    );
+    const is = new Map<string, string>();
+    if (change.after !== undefined) {
+      const where = { where: `suites/${change.path}`, architecture, shard };
+      for (const { pin, fields } of parseShard(await body(change.after), where))
+        is.set(`${pin.name} ${pin.version}`, fields.toString());
+    }
     for (const [release, text] of is) {
       const other = was.get(release);
       if (other === undefined) counts.added++;

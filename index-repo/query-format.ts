@@ -54,6 +54,8 @@ export interface QueryMeta {
   readonly architectures: readonly string[];
   /** suite and architecture of entries */
   readonly places: readonly (readonly [suite: string, architecture: string])[];
+  /** false: no entry has co-signatures, so none has to be looked for */
+  readonly cosigned?: boolean;
 }
 
 /** Where a section is. */

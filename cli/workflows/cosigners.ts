@@ -98,9 +98,10 @@ export async function recordCosigners(context: Context, source: Source, commit: 
   const { openQuery } = await import('./offers.js');
   const query = openQuery(source);
   // of 63,000 entries only those that may have some are taken apart
-  const entries = [...(query?.mentioning('\nCosignatures:') ?? [])].filter(
-    (entry) => entry.cosignatures.length > 0,
-  );
+  const entries =
+    query?.meta.cosigned === false
+      ? []
+      : [...(query?.mentioning('\nCosignatures:') ?? [])].filter((entry) => entry.cosignatures.length > 0);
   query?.close();
   const releases: Record<string, readonly Fingerprint[]> = {};
   if (entries.length > 0) {
