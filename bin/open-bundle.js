@@ -1,6 +1,6 @@
 /**
  * The program as a few files, each with the bytecode that V8 made of it when it was built: loading four hundred modules one by one takes
- * longer than what most commands do. docs/adr/0018. Without them, or where they are older than what was compiled, the modules are loaded.
+ * longer than what most commands do. docs/adr/0019. Without them, or where they are older than what was compiled, the modules are loaded.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';

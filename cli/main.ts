@@ -17,7 +17,7 @@ interface CommandModule {
   readonly default: new () => GtpkgCommand<never, unknown>;
 }
 
-/** The program in one file: docs/adr/0018. */
+/** The program in one file: docs/adr/0019. */
 export interface Bundled {
   /** by path: `index/create` */
   readonly commands: Readonly<Record<string, () => Promise<CommandModule>>>;

@@ -1,5 +1,5 @@
 /**
- * Writes the program into a few files, dist/bundle/*.cjs, and beside each V8's bytecode of it for this version of Node: docs/adr/0018, read by
+ * Writes the program into a few files, dist/bundle/*.cjs, and beside each V8's bytecode of it for this version of Node: docs/adr/0019, read by
  * bin/open-bundle.js. Run after `tsc -b`. Our own code is one file; packages that many commands do without are others.
  */
 import { spawnSync } from 'node:child_process';
