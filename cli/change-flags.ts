@@ -1,6 +1,7 @@
 /** What the user wants of maintainer scripts and changed conffiles: by flag, by variable, or what is usual for this user. */
+import { printable } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
-import type { AskConffile } from '../installer/ask-conffiles.js';
+import type { AskConffile, ConffileQuestion } from '../installer/ask-conffiles.js';
 import type { ConffilePolicy } from '../installer/conffiles.js';
 import type { ScriptPolicy } from '../installer/script-runner.js';
 import type { SpecialFilesSetting } from '../installer/special-files.js';
@@ -75,16 +76,44 @@ export function conffileChoice(
   return {
     ...special,
     conffilePolicy: 'keep',
-    askConffile: async ({ package: name, path }) => {
-      const { select } = await import('@inquirer/prompts');
-      const message = `${path}: you changed it, and so did the new ${name}.`;
-      const choices = [
-        { name: 'keep yours, and put the new one beside it', value: 'keep' as const },
-        { name: 'take the new one, and put yours beside it', value: 'new' as const },
-      ];
-      return select({ message, choices }, { output: process.stderr });
-    },
+    askConffile: askOnTerminal,
   };
+}
+
+async function askOnTerminal({
+  package: name,
+  path,
+  yours,
+  theirs,
+}: ConffileQuestion): Promise<ConffilePolicy> {
+  const { select } = await import('@inquirer/prompts');
+  const message = `${path}: you changed it, and so did the new ${name}.`;
+  const choices = [
+    { name: 'keep yours, and put the new one beside it', value: 'keep' as const },
+    { name: 'take the new one, and put yours beside it', value: 'new' as const },
+    { name: 'show what is different', value: 'diff' as const },
+  ];
+  for (;;) {
+    const answer = await select({ message, choices }, { output: process.stderr });
+    if (answer !== 'diff') return answer;
+    process.stderr.write(await difference(yours, theirs));
+  }
+}
+
+/** Lines of a difference that are shown: more is read in an editor. */
+const DIFF_LINES = 400;
+
+// Both versions are other people's words: nothing of them may speak to the terminal.
+async function difference(yours: Buffer, theirs: Buffer): Promise<string> {
+  const { spawnSync } = await import('node:child_process');
+  const labels = ['--label', 'yours', '--label', 'new'];
+  const { stdout, error } = spawnSync('diff', ['-u', ...labels, '--', yours.toString(), theirs.toString()], {
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  if (error !== undefined) return `diff cannot be run here: ${printable(error.message)}\n`;
+  const lines = stdout.toString('utf8').split('\n').map(printable);
+  const more = lines.length - DIFF_LINES;
+  return `${lines.slice(0, DIFF_LINES).join('\n')}\n${more > 0 ? `and ${more} more lines\n` : ''}`;
 }
 
 // Where nobody can be asked, asking is refusing.

@@ -10,6 +10,9 @@ export interface ConffileQuestion {
   readonly package: string;
   /** as people write it */
   readonly path: string;
+  /** where the two versions can be read: absolute paths, as bytes */
+  readonly yours: Buffer;
+  readonly theirs: Buffer;
 }
 
 export type AskConffile = (question: ConffileQuestion) => Promise<ConffilePolicy>;
@@ -19,7 +22,9 @@ export async function askConffiles(context: ComposeContext, ask: AskConffile): P
   const decisions = await conffileDecisions(context);
   for (const [placement, decision] of decisions) {
     const question = keptConffiles(new Map([[placement, decision]]))[0];
-    if (question !== undefined)
-      context.answers.set(placement.path, await ask({ package: question.package, path: question.path }));
+    if (question === undefined) continue;
+    const { path, staged } = placement;
+    const [yours, theirs] = [context.disk.at(path), context.disk.at(staged)];
+    context.answers.set(path, await ask({ package: question.package, path: question.path, yours, theirs }));
   }
 }
