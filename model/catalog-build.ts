@@ -12,6 +12,7 @@ import {
   packKind,
   type CatalogMeta,
 } from './catalog-format.js';
+import { sortWords } from './byte-sort.js';
 import { ByteWords } from './byte-words.js';
 import { accumulate, bump, count1, moved } from './catalog-tables.js';
 import { checkPackageName, isArchitecture } from './control.js';
@@ -271,7 +272,7 @@ export class CatalogBuilder {
   /** The finished file. @param stamp - see CatalogMeta */
   finish(stamp: string): ArrayBuffer {
     const names = this.#names;
-    const sorted = this.#sortedNames();
+    const sorted = sortWords(names);
     const rank = new Uint32Array(names.size);
     for (let place = 0; place < sorted.length; place++) rank[sorted[place] ?? 0] = place;
     const releaseNames = this.#releaseNames.values;
@@ -317,32 +318,6 @@ export class CatalogBuilder {
       names: nameBytes,
       versions: this.#versions.tables.bytes,
     });
-  }
-
-  // Packages mostly come in the order of their names: those are not sorted again, the others are sorted in among them.
-  #sortedNames(): Uint32Array {
-    const names = this.#names;
-    const seen = new Uint8Array(names.size);
-    const inOrder = new Uint32Array(names.size);
-    const others: number[] = [];
-    let count = 0;
-    for (const name of this.#releaseNames.values) {
-      if (seen[name] === 1) continue;
-      if (count > 0 && names.compare(inOrder[count - 1] ?? 0, name) > 0) continue;
-      seen[name] = 1;
-      inOrder[count++] = name;
-    }
-    for (let name = 0; name < seen.length; name++) if (seen[name] === 0) others.push(name);
-    others.sort((a, b) => names.compare(a, b));
-    const sorted = new Uint32Array(names.size);
-    let [at, next] = [0, 0];
-    for (const other of others) {
-      while (next < count && names.compare(inOrder[next] ?? 0, other) < 0)
-        sorted[at++] = inOrder[next++] ?? 0;
-      sorted[at++] = other;
-    }
-    while (next < count) sorted[at++] = inOrder[next++] ?? 0;
-    return sorted;
   }
 
   #finishFields(place: Uint32Array): { releaseFields: Uint32Array; fields: Uint32Array } {
