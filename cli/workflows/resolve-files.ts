@@ -87,7 +87,8 @@ export async function openPackages(path: string): Promise<Catalog> {
     const known = kept === undefined ? undefined : openKept(kept, origin, stamp);
     if (known !== undefined) return known;
     const bytes = await compile(fd, path, { stat, stamp });
-    if (kept !== undefined && settled) await keep(kept, bytes);
+    // nobody waits for it but the end of the process
+    if (kept !== undefined && settled) void keep(kept, bytes);
     return new Catalog(bytes, origin);
   } finally {
     closeSync(fd);

@@ -9,7 +9,7 @@ import { BIN, World } from './harness.js';
 
 const noScript = spawnSync('script', ['--version']).error !== undefined ? 'script is not here' : false;
 
-describe('a conffile that both sides changed', { timeout: 300_000, skip: noScript }, () => {
+describe('a conffile that both sides changed', { timeout: 120_000, skip: noScript }, () => {
   let world: World;
   const home = { home: 'one' };
   const conf = (): string => world.path('root/etc/tool.conf');
@@ -43,7 +43,7 @@ describe('a conffile that both sides changed', { timeout: 300_000, skip: noScrip
 
   /** Upgrades on a terminal; types the next of `answers` whenever the question is drawn. */
   async function upgrade(answers: readonly string[]): Promise<{ status: number; text: string }> {
-    const words = [process.execPath, BIN, 'upgrade', '--root', world.path('root')];
+    const words = [process.execPath, BIN, 'upgrade', 'tool', '--root', world.path('root')];
     const line = words.map((word) => `'${word}'`).join(' ');
     const child = spawn('script', ['-qefc', `stty rows 30 cols 100; ${line}`, '/dev/null'], {
       env: {
