@@ -28,6 +28,7 @@ const OTHER = /^bundle:([a-z]+):(.+)$/;
  * for every command that is not named here.
  */
 const KINDS = {
+  resolve: ['resolve'],
   ask: [
     'depends',
     'files',
@@ -36,7 +37,6 @@ const KINDS = {
     'owns',
     'policy',
     'rdepends',
-    'resolve',
     'search',
     'show',
     'source',

@@ -12,8 +12,11 @@ const BUCKETS = 257;
 /** The numbers of all words in the order of their bytes. */
 export function sortWords(words: ByteWords): Uint32Array {
   const { bytes, offsets } = words.tables;
-  const order = Uint32Array.from({ length: words.size }, (_, word) => word);
+  const order = new Uint32Array(words.size);
+  for (let word = 0; word < order.length; word++) order[word] = word;
   const aside = new Uint32Array(words.size);
+  const buckets = new Uint16Array(words.size);
+  const starts = new Uint32Array(BUCKETS + 1);
   // ranges that agree in all places before `place`
   const work = [{ from: 0, to: order.length, place: 0 }];
   for (let range = work.pop(); range !== undefined; range = work.pop()) {
@@ -22,30 +25,28 @@ export function sortWords(words: ByteWords): Uint32Array {
       insert(words, order, range);
       continue;
     }
-    const starts = new Uint32Array(BUCKETS + 1);
-    for (let i = from; i < to; i++) {
-      const bucket = bucketOf(order[i] ?? 0) + 1;
-      starts[bucket] = (starts[bucket] ?? 0) + 1;
-    }
-    for (let bucket = 1; bucket <= BUCKETS; bucket++)
-      starts[bucket] = (starts[bucket] ?? 0) + (starts[bucket - 1] ?? 0);
-    const next = starts.slice();
+    starts.fill(0);
     for (let i = from; i < to; i++) {
       const word = order[i] ?? 0;
-      const bucket = bucketOf(word);
-      aside[from + (next[bucket] ?? 0)] = word;
-      next[bucket] = (next[bucket] ?? 0) + 1;
-    }
-    order.set(aside.subarray(from, to), from);
-    // no two words are the same, so of those that end here there is one
-    for (let bucket = 1; bucket < BUCKETS; bucket++) {
-      const [start, end] = [from + (starts[bucket] ?? 0), from + (starts[bucket + 1] ?? 0)];
-      if (end - start > 1) work.push({ from: start, to: end, place: place + 1 });
-    }
-
-    function bucketOf(word: number): number {
       const at = (offsets[word] ?? 0) + place;
-      return at < (offsets[word + 1] ?? 0) ? (bytes[at] ?? 0) + 1 : 0;
+      const bucket = at < (offsets[word + 1] ?? 0) ? (bytes[at] ?? 0) + 1 : 0;
+      aside[i] = word;
+      buckets[i] = bucket;
+      starts[bucket + 1] = (starts[bucket + 1] ?? 0) + 1;
+    }
+    let start = from;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const count = starts[bucket + 1] ?? 0;
+      // no two words are the same, so of those that end here there is one
+      if (count > 1) work.push({ from: start, to: start + count, place: place + 1 });
+      starts[bucket] = start;
+      start += count;
+    }
+    for (let i = from; i < to; i++) {
+      const bucket = buckets[i] ?? 0;
+      const target = starts[bucket] ?? 0;
+      order[target] = aside[i] ?? 0;
+      starts[bucket] = target + 1;
     }
   }
   return order;

@@ -135,8 +135,12 @@ export function makePlan(outcome: Outcome): Plan {
     autoremovable: Object.freeze(
       [...after.all()].map(({ name }) => name).filter((name) => !needed.has(name)),
     ),
+    // the search leaves unmet only what was so before, or what it was told to
     unmet: Object.freeze(
-      after.unmet().map(({ clause, ...rest }) => Object.freeze({ ...rest, relation: formatClause(clause) })),
+      (before.size === 0 && request.kind === 'install' && request.dependencies !== false
+        ? []
+        : after.unmet()
+      ).map(({ clause, ...rest }) => Object.freeze({ ...rest, relation: formatClause(clause) })),
     ),
     missed: Object.freeze(missedBy(steps, after, request)),
     downloadSize: sum(steps, (step) => step.to?.downloadSize ?? 0),

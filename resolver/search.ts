@@ -288,16 +288,18 @@ export class Search implements Theory {
     if (candidate === undefined) return [];
     const known = this.#wanted.get(variable);
     if (known !== undefined) return known;
-    const old = this.#before.get(candidate.name);
-    const had = new Set((old?.relations.recommends ?? []).map(formatClause));
-    const list =
-      old === candidate
-        ? []
-        : candidate.relations.recommends
-            .filter((clause) => !had.has(formatClause(clause)))
-            .map((clause) => this.#optionsFor(candidate, clause));
+    const list = this.#newlyRecommended(candidate).map((clause) => this.#optionsFor(candidate, clause));
     this.#wanted.set(variable, list);
     return list;
+  }
+
+  #newlyRecommended(candidate: Candidate): readonly Clause[] {
+    const { recommends } = candidate.relations;
+    const old = this.#before.get(candidate.name);
+    if (old === undefined) return recommends;
+    if (old === candidate) return [];
+    const had = new Set(old.relations.recommends.map(formatClause));
+    return recommends.filter((clause) => !had.has(formatClause(clause)));
   }
 
   push(): void {

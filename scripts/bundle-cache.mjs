@@ -74,6 +74,8 @@ async function live() {
   elsewhere(user, 'source', 'add', introduction, '--name', 'acme');
   elsewhere(user, 'install', 'hello', '--yes');
 
+  for (let i = 0; i < 2; i++) await run(user, 'resolve', '--packages', list, 'install', 'aa');
+  keep('resolve');
   const questions = [
     'list',
     'list --all',
@@ -84,7 +86,6 @@ async function live() {
     'why hello',
   ];
   for (const question of questions) await run(user, ...question.split(' '));
-  for (let i = 0; i < 2; i++) await run(user, 'resolve', '--packages', list, 'install', 'aa');
   keep('ask');
   await run(user, 'update');
   elsewhere(maker, ...publish('1.1'));

@@ -21,7 +21,7 @@ describe('the bundle and the modules', () => {
   test('the build made it, with bytecode for this Node', (t) => {
     if (!existsSync(join(TOP, 'dist', 'bundle', 'gtpkg.cjs')))
       return t.skip('tsc -b was run, not npm run build');
-    for (const kind of ['ask', 'update', 'all'])
+    for (const kind of ['resolve', 'ask', 'update', 'all'])
       assert.ok(
         existsSync(join(TOP, 'dist', 'bundle', `gtpkg.cjs.${process.version}-${process.arch}.${kind}`)),
         kind,
