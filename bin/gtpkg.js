@@ -14,7 +14,9 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
 } else {
   const { openBundle } = await import('./open-bundle.js');
   const whole = () => import(new URL('dist/cli/main.js', here).href);
-  const bundle = openBundle(here, argv[0]);
+  // help is oclif's, which wants the modules
+  const helps = argv.length === 0 || argv[0] === 'help' || argv.includes('--help') || argv.includes('-h');
+  const bundle = helps ? undefined : openBundle(here, argv[0]);
   if (bundle === undefined) await (await whole()).main(argv, here);
   else await bundle.main(argv, here, { commands: bundle.commands, whole });
 }
