@@ -80,7 +80,12 @@ function held(bytes: Buffer, { size }: ManifestEntry, changed: () => GtpkgError)
   };
 }
 
-function opened(handle: FileHandle, { size }: ManifestEntry, changed: () => GtpkgError): BasisFile {
+/** An open file that is read piece by piece; `changed` is thrown when it is shorter than the manifest says. */
+export function opened(
+  handle: FileHandle,
+  { size }: Pick<ManifestEntry, 'size'>,
+  changed: () => GtpkgError,
+): BasisFile {
   return {
     size,
     async read(offset, length) {

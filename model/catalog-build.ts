@@ -4,24 +4,16 @@
  * Each relation and each list of alternatives is parsed and kept once, however many releases have it. All is done on bytes: making strings of
  * fifty megabytes takes four times as long.
  */
-import {
-  CATALOG_FIELDS,
-  encodeCatalog,
-  MULTI_ARCH,
-  OPERATORS,
-  packKind,
-  type CatalogMeta,
-} from './catalog-format.js';
+import { CATALOG_FIELDS, encodeCatalog, MULTI_ARCH, packKind, type CatalogMeta } from './catalog-format.js';
 import { sortWords } from './byte-sort.js';
 import { ByteWords } from './byte-words.js';
+import { CatalogRelations } from './catalog-relations.js';
 import { accumulate, bump, count1, moved } from './catalog-tables.js';
 import { checkPackageName, isArchitecture } from './control.js';
 import { GtpkgError } from './errors.js';
 import { Growing } from './growing.js';
 import { MAX_CATALOG_ARCHITECTURES, MAX_RELATIONS } from './limits.js';
-import { slotOf, STANZA_FIELDS, type Stanza } from './packages-text.js';
-import { ParsedRelation } from './relation-bytes.js';
-import { parseRelation } from './relation.js';
+import { isBlank, slotOf, STANZA_FIELDS, type Stanza } from './packages-text.js';
 import { parseVersion } from './version.js';
 
 const PACKAGE = slotOf('Package');
@@ -48,34 +40,14 @@ const FIELD_SLOTS = (
 const FIRST_PLAIN = CATALOG_FIELDS.indexOf('conflicts');
 const PROVIDES = CATALOG_FIELDS.indexOf('provides');
 const MAX_U32 = 0xffff_ffff;
-const NOTHING = Buffer.alloc(0);
-
-/** What is found in one field of one release. */
-interface Place {
-  readonly text: Buffer;
-  readonly field: number;
-  readonly release: number;
-}
 
 const COMMA = 44;
 const BAR = 124;
-const isBlank = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
 
-/** A list of numbers for each text that has more than one alternative, and numbers of single relations. */
+/** Takes releases, and makes a file of them at the end. */
 export class CatalogBuilder {
-  readonly #names = new ByteWords();
-  readonly #versions = new ByteWords();
+  readonly #relations = new CatalogRelations();
   readonly #architectures = new ByteWords();
-  readonly #qualifiers = new ByteWords();
-  /** text of one relation → number */
-  readonly #relations = new ByteWords();
-  /** text of several alternatives → number of the list */
-  readonly #lists = new ByteWords();
-  readonly #relationNames = new Growing();
-  readonly #relationKinds = new Growing();
-  readonly #relationVersions = new Growing();
-  readonly #listOffsets = new Growing();
-  readonly #alternatives = new Growing();
   /** by release; clauses are relations, or ~list, until the number of relations is known */
   readonly #releaseNames = new Growing();
   readonly #releaseVersions = new Growing();
@@ -86,12 +58,6 @@ export class CatalogBuilder {
   readonly #fields = new Growing();
   /** pairs: name, release */
   readonly #provided = new Growing();
-  readonly #parsed = new ParsedRelation();
-
-  constructor() {
-    this.#qualifiers.add(NOTHING, 0, 0);
-    this.#listOffsets.push(0);
-  }
 
   /** Number of releases so far. */
   get size(): number {
@@ -104,8 +70,8 @@ export class CatalogBuilder {
    */
   add(stanza: Stanza): void {
     const release = this.#releaseNames.length;
-    this.#releaseNames.push(this.#checked(stanza, PACKAGE, this.#names, checkPackageName));
-    this.#releaseVersions.push(this.#checked(stanza, VERSION, this.#versions, parseVersion));
+    this.#releaseNames.push(this.#checked(stanza, PACKAGE, this.#relations.names, checkPackageName));
+    this.#releaseVersions.push(this.#checked(stanza, VERSION, this.#relations.versions, parseVersion));
     const multiArch = stanza.get(MULTI);
     const kind = multiArch === undefined ? 0 : (MULTI_ARCH as readonly string[]).indexOf(multiArch);
     if (kind < 0)
@@ -147,8 +113,14 @@ export class CatalogBuilder {
       if (!stanza.has(slot) || stanza.start(slot) === stanza.end(slot)) continue;
       const count = fields.push(0) - 1;
       try {
-        const place = { text: stanza.bytes(slot), field, release };
-        this.#addClauses(place, stanza.start(slot), stanza.end(slot));
+        this.#relations.enter(STANZA_FIELDS[slot] ?? '');
+        const [from, clauses] = [fields.length, this.#addClauses(stanza, slot, field < FIRST_PLAIN)];
+        if (clauses > MAX_RELATIONS)
+          throw new GtpkgError(
+            'LIMIT_EXCEEDED',
+            `${STANZA_FIELDS[slot]}: more than ${MAX_RELATIONS} relations`,
+          );
+        if (field === PROVIDES) this.#addProvided(from, release);
       } catch (cause) {
         throw stanza.error(cause instanceof Error ? cause.message : String(cause), { slot, cause });
       }
@@ -157,10 +129,11 @@ export class CatalogBuilder {
     }
   }
 
-  #addClauses(place: Place, from: number, to: number): void {
-    const { text, field, release } = place;
-    const first = this.#fields.length;
-    for (let start = from; start <= to;) {
+  // Gives how many there are; looking stops where they are too many.
+  #addClauses(stanza: Stanza, slot: number, mayChoose: boolean): number {
+    const [text, to] = [stanza.bytes(slot), stanza.end(slot)];
+    let count = 0;
+    for (let start = stanza.start(slot); start <= to && count <= MAX_RELATIONS;) {
       let next = start;
       let alternatives = false;
       for (; next < to; next++) {
@@ -172,106 +145,31 @@ export class CatalogBuilder {
       while (start < end && isBlank(text[start] ?? 0)) start++;
       while (start < end && isBlank(text[end - 1] ?? 0)) end--;
       if (start < end) {
-        const number = alternatives ? this.#list(place, start, end) : this.#relation(place, start, end);
-        this.#fields.push(number);
-        if (this.#fields.length - first > MAX_RELATIONS)
-          throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: more than ${MAX_RELATIONS} relations`);
-        if (field === PROVIDES) this.#addProvided(number, release);
+        if (alternatives && !mayChoose)
+          throw new GtpkgError(
+            'BAD_RELATION',
+            `${STANZA_FIELDS[slot]}: alternatives (|) are not allowed in this field`,
+          );
+        this.#fields.push(
+          alternatives ? this.#relations.list(text, start, end) : this.#relations.relation(text, start, end),
+        );
+        count++;
       }
       start = next + 1;
     }
+    return count;
   }
 
-  #addProvided(relation: number, release: number): void {
-    const operator = OPERATORS[this.#relationKinds.at(relation) & 7];
-    if (operator !== '' && operator !== '=')
-      throw new GtpkgError(
-        'BAD_RELATION',
-        `Provides: ${this.#relations.text(relation)} must name one version, with =`,
-      );
-    this.#provided.push(this.#relationNames.at(relation));
-    this.#provided.push(release);
-  }
-
-  #list(place: Place, from: number, to: number): number {
-    const { text, field } = place;
-    if (field >= FIRST_PLAIN)
-      throw new GtpkgError(
-        'BAD_RELATION',
-        `${nameOf(field)}: alternatives (|) are not allowed in this field`,
-      );
-    const list = this.#lists.find(text, from, to);
-    if (list >= 0) return ~list;
-    let count = 0;
-    for (let start = from; start <= to;) {
-      if (++count > MAX_RELATIONS)
-        throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: more than ${MAX_RELATIONS} alternatives`);
-      let next = start;
-      while (next < to && text[next] !== BAR) next++;
-      let end = next;
-      while (start < end && isBlank(text[start] ?? 0)) start++;
-      while (start < end && isBlank(text[end - 1] ?? 0)) end--;
-      this.#alternatives.push(this.#relation(place, start, end));
-      start = next + 1;
+  #addProvided(from: number, release: number): void {
+    for (let at = from; at < this.#fields.length; at++) {
+      this.#provided.push(this.#relations.provided(this.#fields.at(at)));
+      this.#provided.push(release);
     }
-    this.#listOffsets.push(this.#alternatives.length);
-    return ~this.#lists.add(text, from, to);
-  }
-
-  #relation({ text, field }: Place, from: number, to: number): number {
-    const known = this.#relations.find(text, from, to);
-    if (known >= 0) return known;
-    const parsed = this.#parsed;
-    if (!parsed.read(text, from, to)) return this.#oddRelation(text.subarray(from, to), field);
-    const qualifier = this.#qualifiers.of(text, parsed.qualifier, parsed.qualifierEnd);
-    const version = parsed.operator === 0 ? 0 : this.#version(text, parsed.version, parsed.versionEnd);
-    const name = this.#names.of(text, from, parsed.nameEnd);
-    this.#addRelation({ name, qualifier, operator: parsed.operator, version }, field);
-    return this.#relations.add(text, from, to);
-  }
-
-  #version(text: Buffer, from: number, to: number): number {
-    const known = this.#versions.find(text, from, to);
-    if (known >= 0) return known;
-    parseVersion(text.toString('latin1', from, to));
-    return this.#versions.add(text, from, to);
-  }
-
-  // Written in a way that is seldom seen, or wrong.
-  #oddRelation(bytes: Buffer, field: number): number {
-    const text = bytes.toString('latin1');
-    const { name, archQualifier = '', operator = '', version } = parseRelation(text, nameOf(field));
-    const of = (words: ByteWords, word: string): number =>
-      words.of(Buffer.from(word, 'latin1'), 0, word.length);
-    const relation = {
-      name: of(this.#names, name),
-      qualifier: of(this.#qualifiers, archQualifier),
-      operator: OPERATORS.indexOf(operator),
-      version: version === undefined ? 0 : of(this.#versions, version),
-    };
-    this.#addRelation(relation, field);
-    return this.#relations.add(bytes, 0, bytes.length);
-  }
-
-  #addRelation(
-    relation: {
-      readonly name: number;
-      readonly qualifier: number;
-      readonly operator: number;
-      readonly version: number;
-    },
-    field: number,
-  ): void {
-    if (relation.qualifier >= MAX_CATALOG_ARCHITECTURES)
-      throw new GtpkgError('LIMIT_EXCEEDED', `${nameOf(field)}: too many architectures after colons`);
-    this.#relationNames.push(relation.name);
-    this.#relationKinds.push(relation.operator | (relation.qualifier << 3));
-    this.#relationVersions.push(relation.version);
   }
 
   /** The finished file. @param stamp - see CatalogMeta */
   finish(stamp: string): ArrayBuffer {
-    const names = this.#names;
+    const { names, versions, qualifiers, tables } = this.#relations;
     const sorted = sortWords(names);
     const rank = new Uint32Array(names.size);
     for (let place = 0; place < sorted.length; place++) rank[sorted[place] ?? 0] = place;
@@ -294,7 +192,7 @@ export class CatalogBuilder {
       providers[bump(free, rank[provided[i] ?? 0] ?? 0)] = place[provided[i + 1] ?? 0] ?? 0;
     const meta: CatalogMeta = {
       architectures: this.#architectures.texts(),
-      qualifiers: this.#qualifiers.texts(),
+      qualifiers: qualifiers.texts(),
       stamp,
     };
     const { bytes: nameBytes, offsets: nameOffsets } = inOrder(names, sorted);
@@ -304,24 +202,24 @@ export class CatalogBuilder {
       nameReleases,
       nameProviders,
       providers,
-      versionOffsets: this.#versions.tables.offsets,
+      versionOffsets: versions.tables.offsets,
       releaseVersions: moved(this.#releaseVersions.values, place),
       releaseKinds: moved(this.#releaseKinds.values, place),
       releaseSizes: moved(this.#releaseSizes.values, place),
       releaseDownloads: moved(this.#releaseDownloads.values, place),
       ...this.#finishFields(place),
-      relationNames: this.#relationNames.values.map((name) => rank[name] ?? 0),
-      relationKinds: this.#relationKinds.values,
-      relationVersions: this.#relationVersions.values,
-      clauseOffsets: this.#listOffsets.values,
-      alternatives: this.#alternatives.values,
+      relationNames: tables.names.map((name) => rank[name] ?? 0),
+      relationKinds: tables.kinds,
+      relationVersions: tables.versions,
+      clauseOffsets: tables.listOffsets,
+      alternatives: tables.alternatives,
       names: nameBytes,
-      versions: this.#versions.tables.bytes,
+      versions: versions.tables.bytes,
     });
   }
 
   #finishFields(place: Uint32Array): { releaseFields: Uint32Array; fields: Uint32Array } {
-    const relations = this.#relationNames.length;
+    const relations = this.#relations.size;
     const fields = new Uint32Array(this.#fields.length);
     const releaseFields = new Uint32Array(place.length + 1);
     const old = new Uint32Array(place.length);
@@ -340,8 +238,6 @@ export class CatalogBuilder {
     return { releaseFields, fields };
   }
 }
-
-const nameOf = (field: number): string => STANZA_FIELDS[FIELD_SLOTS[field] ?? 0] ?? '';
 
 // dpkg takes any text here; sizes that are no sane number must not poison the sums of a plan.
 function sizeOf(stanza: Stanza, slot: number): number {

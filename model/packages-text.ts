@@ -40,7 +40,8 @@ const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 /** Spellings of field names that one file may have before each is looked at anew: a bound on memory. */
 const MAX_SPELLINGS = 4096;
 
-const isBlank = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
+/** White space, as deb822 has it. */
+export const isBlank = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
 
 /** One stanza; the same object is filled again for the next one. */
 export class Stanza {

@@ -1,6 +1,5 @@
-import { conffileFlags, conffileChoice, scriptFlags, scriptPolicy } from '../change-flags.js';
+import { backArgs, backFlags, backOptions } from '../back-flags.js';
 import { GtpkgCommand, type Call } from '../command.js';
-import * as Flags from '../flags.js';
 import { renderBack } from '../render/rollback.js';
 import { transactionNumber } from '../transaction-number.js';
 import { goBack } from '../workflows/rollback.js';
@@ -16,31 +15,12 @@ Works without a network while the releases are held. What you changed in conffil
     '<%= config.bin %> rollback 7 --dry-run',
     '<%= config.bin %> rollback 0',
   ];
-  static override args = { id: Flags.word({ description: 'number of a transaction, from gtpkg history' }) };
-  static override flags = {
-    purge: Flags.boolean({
-      description: 'of packages that go, take along conffiles that you changed and what their programs made',
-    }),
-    'no-deltas': Flags.boolean({
-      description: 'fetch whole releases, not what changed since the installed ones',
-    }),
-    ...scriptFlags,
-    ...conffileFlags,
-    'dry-run': Flags.boolean({ description: 'show the plan, change nothing' }),
-  };
+  static override args = backArgs;
+  static override flags = backFlags;
 
   protected async work({ context, flags, args }: Call<typeof Rollback>): Promise<WayBack> {
-    return goBack(
-      context,
-      { kind: 'rollback', id: transactionNumber(args.id) },
-      {
-        dryRun: flags['dry-run'],
-        purge: flags.purge,
-        deltas: !flags['no-deltas'],
-        scripts: scriptPolicy(flags),
-        conffiles: conffileChoice(flags, context.settings),
-      },
-    );
+    const request = { kind: 'rollback' as const, id: transactionNumber(args.id) };
+    return goBack(context, request, backOptions(flags, context.settings));
   }
 
   protected render(way: WayBack): string {

@@ -6,11 +6,15 @@
  */
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GtpkgError, limits, type Basis, type BasisFile, type VerifiedRelease } from '../../model/index.js';
+import { GtpkgError, limits, type Basis, type VerifiedRelease } from '../../model/index.js';
+import { opened } from '../../installer/basis.js';
 import type { Context } from '../context.js';
 import type { Way } from './deltas.js';
 import type { OldRelease, OldReleases } from './old-releases.js';
 import { verifyReleases } from './releases.js';
+
+const shorter = (): GtpkgError =>
+  new GtpkgError('DELTA_UNUSABLE', 'what was unpacked for a delta is shorter than it was');
 
 export class OldDeltas {
   readonly #context: Context;
@@ -66,25 +70,7 @@ export class OldDeltas {
       tree: release.pin.tree,
       manifest: release.manifest,
       manifestBytes: release.manifestBytes,
-      open: (entry) => basisFile(files.get(entry.path) ?? '', entry.size),
+      open: async (entry) => opened(await open(files.get(entry.path) ?? '', 'r'), entry, shorter),
     };
   }
-}
-
-async function basisFile(path: string, size: number): Promise<BasisFile> {
-  const handle = await open(path, 'r');
-  return {
-    size,
-    async read(offset, length) {
-      const buffer = Buffer.allocUnsafe(length);
-      for (let filled = 0; filled < length;) {
-        const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled);
-        if (bytesRead === 0)
-          throw new GtpkgError('DELTA_UNUSABLE', 'what was unpacked for a delta is shorter than it was');
-        filled += bytesRead;
-      }
-      return buffer;
-    },
-    close: () => handle.close(),
-  };
 }

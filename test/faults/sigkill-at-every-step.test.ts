@@ -6,7 +6,6 @@
  * all steps of the journal's life and a spread of the rest; GTPKG_TEST_FAULTS=all takes every one (421 kills and what recoveries add, two minutes).
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -14,30 +13,15 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readStatus } from '../../installer/index.js';
 import * as h from '../installer/helpers.js';
+import { runChild, type Ended } from './child.js';
 import { before as prepare, five, OUTSIDE, stateOf } from './five.js';
 
 const ALL = process.env['GTPKG_TEST_FAULTS'] === 'all';
 const CHILD = fileURLToPath(new URL('./upgrade-child.js', import.meta.url));
 type Context = Parameters<typeof h.tempDir>[0] & { diagnostic(text: string): void };
 
-interface Ended {
-  readonly signal: NodeJS.Signals | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function child(dir: string, what: 'upgrade' | 'recover', at: number): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const process = spawn(globalThis.process.execPath, [CHILD, dir, what, String(at)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [out, err] = ['', ''];
-    process.stdout.on('data', (chunk) => (out += String(chunk)));
-    process.stderr.on('data', (chunk) => (err += String(chunk)));
-    process.on('error', reject);
-    process.on('close', (_, signal) => resolve({ signal, out, err }));
-  });
-}
+const child = (dir: string, what: 'upgrade' | 'recover', at: number): Promise<Ended> =>
+  runChild(CHILD, dir, what, String(at));
 
 interface Scene {
   readonly before: Record<string, string>;

@@ -3,7 +3,6 @@
  * upgrade), and a recovery that is stopped at every change of its own: the root is exactly old or new, never between.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -12,25 +11,12 @@ import { fileURLToPath } from 'node:url';
 import { readStatus } from '../../installer/index.js';
 import { prepare, SCENARIOS, stepsOf, type Scenario } from '../installer/scenarios.js';
 import * as h from '../installer/helpers.js';
+import { runChild, type Ended } from './child.js';
 
 const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url));
 
-function child(
-  dir: string,
-  scenario: Scenario,
-  at: number,
-): Promise<{ signal: NodeJS.Signals | null; out: string; err: string }> {
-  return new Promise((resolve, reject) => {
-    const process = spawn(globalThis.process.execPath, [CHILD, dir, scenario, String(at)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [out, err] = ['', ''];
-    process.stdout.on('data', (chunk) => (out += String(chunk)));
-    process.stderr.on('data', (chunk) => (err += String(chunk)));
-    process.on('error', reject);
-    process.on('close', (_, signal) => resolve({ signal, out, err }));
-  });
-}
+const child = (dir: string, scenario: Scenario, at: number): Promise<Ended> =>
+  runChild(CHILD, dir, scenario, String(at));
 
 interface States {
   readonly before: Record<string, string>;
