@@ -4,7 +4,7 @@
  */
 import { pathToText } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
-import type { ManifestEntry } from '../model/manifest.js';
+import { lentRight, type LentRight, type ManifestEntry } from '../model/manifest.js';
 import type { PlanInput, TransactionPlan } from './plan.js';
 
 /** Take them as they come (the default), or refuse the transaction that brings new ones. */
@@ -15,7 +15,7 @@ export interface SpecialFile {
   readonly package: string;
   /** as people write it */
   readonly path: string;
-  readonly what: 'set-uid' | 'set-gid' | 'device';
+  readonly what: LentRight;
   /** owner and group, as the package names them */
   readonly owner: string;
 }
@@ -29,7 +29,7 @@ export function newSpecialFiles(
   { manifests }: Pick<PlanInput, 'manifests'>,
 ): readonly SpecialFile[] {
   const found = [...slots.values()].flatMap(({ by, entry, lostTo }): SpecialFile[] => {
-    const what = lostTo === undefined ? kindOf(entry) : undefined;
+    const what = lostTo === undefined ? lentRight(entry) : undefined;
     if (what === undefined) return [];
     const old = by.old?.state === 'installed' ? manifests.get(by.name) : undefined;
     if (old?.some((each) => each.path === entry.path && isSame(each, entry)) === true) return [];
@@ -37,14 +37,6 @@ export function newSpecialFiles(
     return [{ package: by.name, path: `/${pathToText(entry.path)}`, what, owner }];
   });
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-// Set-gid on a directory only passes its group on.
-function kindOf({ type, mode }: ManifestEntry): SpecialFile['what'] | undefined {
-  if (type === 'c' || type === 'b') return 'device';
-  if (type !== 'f' && type !== 'h') return undefined;
-  if ((mode & 0o4000) !== 0) return 'set-uid';
-  return (mode & 0o2000) !== 0 ? 'set-gid' : undefined;
 }
 
 const nameOf = ({ name, id }: ManifestEntry['owner']): string => (name === '' ? String(id) : name);

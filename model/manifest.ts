@@ -207,3 +207,14 @@ export function manifestSize(manifest: Manifest): number {
   for (const entry of manifest) sum += entry.size;
   return sum;
 }
+
+/** What a file of a release lends to whoever uses it. */
+export type LentRight = 'set-uid' | 'set-gid' | 'device';
+
+/** The right that a path lends; set-gid on a directory only passes its group on. */
+export function lentRight({ type, mode }: ManifestEntry): LentRight | undefined {
+  if (type === 'c' || type === 'b') return 'device';
+  if (type !== 'f' && type !== 'h') return undefined;
+  if ((mode & 0o4000) !== 0) return 'set-uid';
+  return (mode & 0o2000) !== 0 ? 'set-gid' : undefined;
+}
