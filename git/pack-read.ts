@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
 import { GtpkgError, systemCode, type Oid } from '../model/index.js';
 import { hashObject, type GitObject, type ObjectType } from './hash.js';
+import { readStored } from './stored.js';
 
 /** Bounds on one pack, counts and bytes after inflation. */
 export interface PackLimits {
@@ -143,6 +144,8 @@ function compressedBound(size: number): number {
 }
 
 function inflate(bytes: Buffer, size: number): { body: Buffer; used: number } {
+  const stored = readStored(bytes, size);
+  if (stored !== undefined) return stored;
   try {
     // chunkSize: one output buffer that fits, so that small objects cost little
     const options = {

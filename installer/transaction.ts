@@ -35,6 +35,8 @@ export interface TransactionResult extends TransactionPreview {
 }
 
 const ADVANCE_EVERY = 1024 * 1024;
+/** Bytes after which the disk begins to take them: less, and it is busy with itself; more, and all wait for it at the end. */
+const WRITE_BACK_EVERY = 32 * 1024 * 1024;
 
 /**
  * Carries out `request` in a root opened `exclusive`.
@@ -134,7 +136,7 @@ function checkSpace({ root, survey }: Prepared): void {
 }
 
 async function layOutAll(
-  { root, plan, input }: Prepared,
+  { root, plan, input, survey }: Prepared,
   staging: Staging,
   {
     layOut = new LayOutHere(root.disk),
@@ -143,6 +145,8 @@ async function layOutAll(
 ): Promise<void> {
   let done = 0;
   let told = 0;
+  let sent = 0;
+  const areas = survey.areas.map(({ path }) => path);
   let failed: { error: unknown } | undefined;
   const hasDpkg =
     plan.changes.some(({ name, to }) => name === 'dpkg' && to?.state === 'installed') ||
@@ -154,6 +158,9 @@ async function layOutAll(
       if (done - told < ADVANCE_EVERY) return;
       told = done;
       progress.laidOut(done, by.name);
+      if (done - sent < WRITE_BACK_EVERY) return;
+      sent = done;
+      root.disk.writeBack(areas);
     });
     if (failed === undefined) await staging.settle(by, targets, digests);
   };

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { FOLDER } from '../bin/open-bundle.js';
@@ -41,6 +41,10 @@ const FILES = {
   ],
 };
 
+/** Threads of ours, as they are started: a file of their own each, beside the program's. */
+const THREAD = /new URL\('\.\/([a-z-]+-thread)\.js', import\.meta\.url\)/g;
+const threads = new Map();
+
 /** Our modules: their own address stays that of the file that tsc made, where threads and other programs are started from. */
 const own = {
   name: 'own',
@@ -48,7 +52,12 @@ const own = {
     onLoad({ filter: /\.js$/ }, ({ path }) => {
       if (!path.startsWith(dist + sep)) return undefined;
       const address = JSON.stringify(relative(dist, path).split(sep).join('/'));
-      const text = readFileSync(path, 'utf8').replaceAll('import.meta.url', `__address(${address})`);
+      const text = readFileSync(path, 'utf8')
+        .replace(THREAD, (_, name) => {
+          threads.set(name, join(dirname(path), `${name}.js`));
+          return `new URL('${name}.cjs', __own)`;
+        })
+        .replaceAll('import.meta.url', `__address(${address})`);
       return { contents: text, loader: 'js' };
     });
     onResolve({ filter: /^[^.]/ }, ({ path }) => {
@@ -73,6 +82,9 @@ for (const [file, packages] of Object.entries(FILES)) {
 const table = commands.map((name) => `  '${name.slice(0, -3)}': () => import('./cli/commands/${name}'),`);
 const entry = ["export { main } from './cli/main.js';", 'export const commands = {', ...table, '};'];
 await write('gtpkg', { contents: entry.join('\n'), resolveDir: dist }, [own]);
+if (threads.size === 0) throw new Error('no thread was found: has the way they are started changed?');
+for (const [name, path] of threads)
+  await write(name, { contents: `import ${JSON.stringify(path)};`, resolveDir: dist }, [own], false);
 // what it lacks costs time at start-up, and nothing else
 const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'bundle-cache.mjs')], {
   stdio: ['ignore', 2, 2],
@@ -80,7 +92,8 @@ const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'bundle-ca
 });
 if (status !== 0) process.stderr.write('gtpkg: no bytecode is kept, commands start more slowly\n');
 
-async function write(name, stdin, plugins) {
+/** @param wrapped - to be run with vm.Script, as a function; else by Node, as a module */
+async function write(name, stdin, plugins, wrapped = true) {
   const { outputFiles } = await build({
     stdin: { ...stdin, sourcefile: `${name}.js` },
     bundle: true,
@@ -109,7 +122,7 @@ async function write(name, stdin, plugins) {
   const path = join(folder, `${name}.cjs`);
   writeFileSync(
     `${path}.new`,
-    `(function (exports, require, module, __filename, __dirname) {${text}\n})`,
+    wrapped ? `(function (exports, require, module, __filename, __dirname) {${text}\n})` : text,
     'latin1',
   );
   renameSync(`${path}.new`, path);
