@@ -225,6 +225,12 @@ export class Disk {
    */
   writeBack(tops: readonly string[]): void {
     if (!this.durable || this.#early !== undefined) return;
+    try {
+      this.#step('syncfs', tops[0] ?? '');
+    } catch (error) {
+      this.#earlyFailure ??= { error };
+      return;
+    }
     this.#early = syncFileSystems(tops.map((top) => this.at(top).toString('utf8'))).then(
       () => (this.#early = undefined),
       (error: unknown) => {
@@ -234,9 +240,10 @@ export class Disk {
     );
   }
 
-  /** Nothing of writeBack() runs any more. */
-  async settle(): Promise<void> {
+  /** What writeBack() was to bring to the disk is not wanted any more: nothing of it runs when this has resolved, and nothing of it is told. */
+  async forgetWriteBack(): Promise<void> {
     await this.#early;
+    this.#earlyFailure = undefined;
   }
 
   /**
@@ -245,7 +252,9 @@ export class Disk {
    */
   async flush(paths: readonly string[], tops: readonly string[]): Promise<void> {
     await this.#early;
-    if (this.#earlyFailure !== undefined) throw this.#earlyFailure.error;
+    const failure = this.#earlyFailure;
+    this.#earlyFailure = undefined;
+    if (failure !== undefined) throw failure.error;
     if (paths.length > FEW) {
       this.#step('syncfs', tops[0] ?? '');
       if (!this.durable || (await syncFileSystems(tops.map((top) => this.at(top).toString('utf8'))))) return;

@@ -102,6 +102,7 @@ async function stage(
     }
     return staging;
   } catch (error) {
+    await root.disk.forgetWriteBack();
     quietly(() => sweepStaging(root.disk, root.state));
     throw diskError(error, 'staging');
   }

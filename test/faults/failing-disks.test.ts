@@ -101,6 +101,37 @@ for (const { name, code, on, forever, expected } of FAULTS) {
   });
 }
 
+test('EIO while files are still being laid out, told to nobody but the disk: the transaction fails before the root changes', async (t) => {
+  const dir = h.tempDir(t, 'disk');
+  await h.run(dir, [h.install({ name: 'aa', files: { 'usr/aa': 'one' } })]);
+  const before = h.wholeState(dir);
+  // enough for the disk to be asked in between
+  const files = Object.fromEntries(
+    Array.from({ length: 40 }, (_, i) => [`usr/share/bb/${i}`, `${i}`.repeat(1_000_000).slice(0, 1_000_000)]),
+  );
+  const steps = [
+    h.install({ name: 'aa', version: '2', files: { 'usr/aa': 'two' } }),
+    h.install({ name: 'bb', files }),
+  ];
+  const seen: string[] = [];
+  const run = (fails: boolean): Promise<unknown> =>
+    h.run(dir, steps, {
+      durable: true,
+      step: (action, path) => {
+        if (action === 'syncfs') seen.push(path);
+        if (fails && action === 'syncfs' && seen.length === 1) throw fault('EIO');
+      },
+    });
+  await assert.rejects(run(true), h.coded('IO_ERROR'));
+  assert.deepEqual(h.wholeState(dir), before);
+  // all was laid out and the next one, which would have succeeded, was not taken for the answer
+  assert.equal(seen.length, 1);
+  seen.length = 0;
+  await run(false);
+  assert.ok(seen.length >= 2, `${seen.length} times`);
+  assert.equal(h.read(dir, 'usr/aa'), 'two');
+});
+
 // With scripts: what may fail is the same, but each failure also calls the scripts that take back. `forever` is left out: nobody could say what they find.
 for (const { name, code, on, forever } of FAULTS.filter((fault) => !fault.forever)) {
   test(`${name}: five packages with scripts, whose doings are taken back too`, async (t) => {
