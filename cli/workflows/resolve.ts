@@ -1,12 +1,12 @@
 /**
  * `gtpkg resolve`: what would be done, on plain Debian files. Reads them and nothing else; changes nothing.
  */
-import { setFlagsFromString } from 'node:v8';
 import { isArchitecture } from '../../model/control.js';
 import { GtpkgError } from '../../model/errors.js';
 import type { Candidate } from '../../model/universe.js';
 import { packageOf } from '../../resolver/architectures.js';
 import type { Installed, Plan, Request } from '../../resolver/index.js';
+import { growHeapBy, optimizeAfter } from '../optimizing.js';
 import {
   openPackages,
   readExtendedStates,
@@ -96,11 +96,10 @@ const INTERRUPT_BUDGET = 4_000_000;
 /** How much the heap of a check of everything may grow, percent, before V8 looks for what is free: it would let garbage be half of 350 MB. */
 const HEAP_GROWTH = 20;
 
-// After files were compiled, which needs optimized code. Node 22 and later have a tier between that costs little, and other flags.
+// After files were compiled, which needs optimized code.
 function tuneFor(action: Action): void {
-  if (!process.versions.node.startsWith('20.')) return;
-  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
-  if (action === 'check-all') setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
+  optimizeAfter(INTERRUPT_BUDGET);
+  if (action === 'check-all') growHeapBy(HEAP_GROWTH);
 }
 
 /** @throws GtpkgError USAGE, NO_SOLUTION, PACKAGE_NOT_FOUND, FILE_NOT_FOUND, and what is wrong with a file, with its line */
