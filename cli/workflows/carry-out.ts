@@ -39,14 +39,19 @@ export async function carryOut<T>(
   { root, planned }: { readonly root: OpenRoot; readonly planned: readonly PlannedRelease[] },
   transaction: (verified: Verified) => Promise<T>,
 ): Promise<T> {
-  optimizeAfter(INTERRUPT_BUDGET);
-  const { chooseLayOut } = await import('./lay-out.js');
+  const [{ chooseLayOut }, { loadOpenpgp }] = await Promise.all([
+    import('./lay-out.js'),
+    import('../../trust/openpgp.js'),
+  ]);
   let wanted = planned;
   for (;;) {
     let arrivals: Arrivals | undefined;
     let layOut: LayOut | undefined;
     try {
       arrivals = await startFetch(context, wanted);
+      // with its bytecode, which V8 refuses once the flag is another
+      await loadOpenpgp();
+      optimizeAfter(INTERRUPT_BUDGET);
       const cores = wanted.flatMap(({ pin, way }) => (way?.basis === undefined ? pin.core : []));
       layOut = chooseLayOut(root, cores, arrivals);
       const releases = await verifyReleases(context, wanted, arrivals);
