@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { listing } from '../../fixtures/tree.js';
 import type { ProgressEvent } from '../../model/events.js';
 import { World, type Finished } from './harness.js';
-import { listing } from './debian.js';
 
 interface Way {
   readonly steps: readonly { kind: string; name: string; from: string | null; to: string | null }[];
