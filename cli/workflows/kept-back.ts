@@ -26,7 +26,7 @@ export function refused(kept: readonly KeptBack[], told?: Attributes): GtpkgErro
   const name = first?.name ?? 'PKG';
   const set = Object.entries(told ?? {}).map(
     ([attribute, value]) =>
-      ` --set ${/^[a-z]+$/.test(value) ? `${attribute}=${value}` : `'${attribute}=${value}'`}`,
+      ` --set ${/^[a-z-]+$/.test(value) ? `${attribute}=${value}` : `'${attribute}=${value}'`}`,
   );
   const why =
     told === undefined
