@@ -5,25 +5,16 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { fetchDebs, wouldFetch, type Deb, type DebFile } from '../fixtures/debs.js';
 import { compareVersions } from '../model/index.js';
 
 const run = promisify(execFile);
 const OUTPUT = { maxBuffer: 256 * 1024 * 1024 };
 const PROGRAMS = ['git', 'python3', 'vim', 'nodejs', 'imagemagick'];
-
-/** A package as apt would fetch it. */
-export interface Deb {
-  /** apt's file name: `vim_2%3a9.0_amd64.deb` */
-  readonly file: string;
-  readonly name: string;
-  readonly version: string;
-  readonly architecture: string;
-  readonly size: number;
-}
 
 /** A package that the apt lists hold in two versions. */
 export interface Pair {
@@ -59,65 +50,13 @@ export async function cached(
   return folder;
 }
 
-/** What apt would fetch to install these; `bare`: into a root that has nothing. Without Recommends. */
-export async function wouldFetch(names: readonly string[], options: { bare: boolean }): Promise<Deb[]> {
-  const scratch = await mkdtemp(join(tmpdir(), 'gtpkg-bench-'));
-  try {
-    const empty = join(scratch, 'status');
-    await writeFile(empty, '');
-    const args = [
-      'install',
-      '--print-uris',
-      '-qq',
-      '-y',
-      '--no-install-recommends',
-      '-o',
-      'Debug::NoLocking=1',
-    ];
-    // an empty cache of archives, or those that are there would not be named
-    args.push('-o', `Dir::Cache::archives=${scratch}`);
-    if (options.bare) args.push('-o', `Dir::State::status=${empty}`);
-    const { stdout } = await run('apt-get', [...args, ...names], OUTPUT);
-    return stdout.split('\n').flatMap((line) => {
-      const [, file, size] = line.split(' ');
-      return file === undefined || !file.endsWith('.deb') ? [] : [{ ...parseName(file), size: Number(size) }];
-    });
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-function parseName(file: string): Omit<Deb, 'size'> {
-  const [name = '', version = '', architecture = ''] = file.slice(0, -'.deb'.length).split('_');
-  return { file, name, version: version.replaceAll('%3a', ':'), architecture };
-}
-
-/** The files of these packages, downloaded where the cache lacks them; apt checks their digests. */
-export async function fetchDebs(debs: readonly Omit<Deb, 'size'>[]): Promise<string[]> {
-  const folder = await cache('debs');
-  const missing = debs.filter(({ file }) => !existsSync(join(folder, file)));
-  // not too many at once: a mirror that drops one connection would cost all
-  for (let at = 0; at < missing.length; at += 32) {
-    const draft = await mkdtemp(join(folder, 'new.'));
-    try {
-      const wanted = missing.slice(at, at + 32).map(({ name, version }) => `${name}=${version}`);
-      const sandbox = ['-o', 'APT::Sandbox::User=root', '-o', 'Acquire::Retries=3'];
-      await run('apt-get', ['download', '-qq', ...sandbox, ...wanted], { ...OUTPUT, cwd: draft });
-      for (const file of await readdir(draft)) await rename(join(draft, file), join(folder, file));
-    } finally {
-      await rm(draft, { recursive: true, force: true });
-    }
-  }
-  return debs.map(({ file }) => join(folder, file));
-}
-
 /** The packages of the install benchmark: git, python3, vim, nodejs, imagemagick and all they need, in a root that has nothing. */
 export async function installSet(): Promise<{
   readonly files: readonly string[];
   readonly debs: readonly Deb[];
 }> {
   const debs = await wouldFetch(PROGRAMS, { bare: true });
-  return { debs, files: await fetchDebs(debs) };
+  return { debs, files: await fetchDebs(debs, await cache('debs')) };
 }
 
 /** Bytes of files. */
@@ -170,13 +109,14 @@ function field(paragraph: string, name: string): string | undefined {
 export async function fetchPairs(
   pairs: readonly Pair[],
 ): Promise<{ readonly old: string; readonly new: string }[]> {
-  const deb = (pair: Pair, version: string): Omit<Deb, 'size'> => ({
+  const deb = (pair: Pair, version: string): DebFile => ({
     file: `${pair.name}_${version.replaceAll(':', '%3a')}_${pair.architecture}.deb`,
     name: pair.name,
     version,
     architecture: pair.architecture,
   });
-  const files = await fetchDebs(pairs.flatMap((pair) => [deb(pair, pair.old), deb(pair, pair.new)]));
+  const debs = pairs.flatMap((pair) => [deb(pair, pair.old), deb(pair, pair.new)]);
+  const files = await fetchDebs(debs, await cache('debs'));
   return pairs.map((_, i) => ({ old: files[2 * i] ?? '', new: files[2 * i + 1] ?? '' }));
 }
 

@@ -1,5 +1,6 @@
 /** A home that holds the releases of the install benchmark's packages, so that nothing has to be fetched. */
-import { bytesOf, installSet, type Deb } from './debs.js';
+import type { Deb } from '../fixtures/debs.js';
+import { bytesOf, installSet } from './debs.js';
 import { usage, type Bench, type Program } from './processes.js';
 import { publishedHome } from './published.js';
 

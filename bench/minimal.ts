@@ -8,86 +8,25 @@
  * fixtures/minimal-system.ts's list ends the run with 1. Needs root.
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { copyFile, lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { EXPECTED_DIFFERENCES, mergedUsr, minimalDebs, type MinimalDeb } from '../fixtures/minimal-system.js';
+import { compareSystems, mergedUsr, minimalDebs, reasonsText } from '../fixtures/minimal-system.js';
+import { debootstrap, MAKERS, mirror, mmdebstrap } from '../fixtures/system-makers.js';
+import { listing } from '../fixtures/tree.js';
 import { cache, cached } from './debs.js';
 import { median } from './measure.js';
-import { Bench, mb, usage, type Program, type Usage } from './processes.js';
+import { Bench, mb, usage, type Usage } from './processes.js';
 import { publishedHome } from './published.js';
 import { tools } from './tools.js';
 
 const run = promisify(execFile);
-const OUTPUT = { maxBuffer: 64 * 1024 * 1024 };
-
-/** An archive that debootstrap can use: Packages, Release, the files. */
-async function mirror(folder: string, debs: readonly MinimalDeb[]): Promise<string> {
-  const lists = join(folder, 'dists/bookworm/main/binary-amd64');
-  await mkdir(lists, { recursive: true });
-  await mkdir(join(folder, 'pool'), { recursive: true });
-  let text = '';
-  for (const { file } of debs) {
-    const name = `pool/${basename(file).replaceAll('%3a', '_')}`;
-    const bytes = await readFile(file);
-    await copyFile(file, join(folder, name));
-    const { stdout } = await run('dpkg-deb', ['-f', file], OUTPUT);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    text += `${stdout.trimEnd()}\nFilename: ${name}\nSize: ${bytes.length}\nSHA256: ${sha256}\n\n`;
-  }
-  await writeFile(join(lists, 'Packages'), text);
-  const sum = createHash('sha256').update(text).digest('hex');
-  const head = 'Origin: bench\nSuite: stable\nCodename: bookworm\nArchitectures: amd64\nComponents: main\n';
-  const size = Buffer.byteLength(text);
-  const date = new Date().toUTCString().replace('GMT', 'UTC');
-  await writeFile(
-    join(folder, 'dists/bookworm/Release'),
-    `${head}Date: ${date}\nSHA256:\n ${sum} ${size} main/binary-amd64/Packages\n`,
-  );
-  return folder;
-}
-
-/** Path → what is there. */
-async function listing(folder: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  const visit = async (at: string, shown: string): Promise<void> => {
-    for (const name of await readdir(at)) {
-      const [path, text] = [join(at, name), `${shown}/${name}`];
-      const stats = await lstat(path);
-      const who = `${(stats.mode & 0o7777).toString(8)} ${stats.uid}:${stats.gid}`;
-      if (stats.isSymbolicLink()) found.set(text, `link ${await readlink(path)}`);
-      else if (stats.isDirectory()) {
-        found.set(text, `directory ${who}`);
-        await visit(path, text);
-      } else if (stats.isFile())
-        found.set(
-          text,
-          `file ${who} ${createHash('sha256')
-            .update(await readFile(path))
-            .digest('hex')}`,
-        );
-      else found.set(text, 'node');
-    }
-  };
-  await visit(folder, '');
-  return found;
-}
 
 async function compareFiles(ours: string, theirs: string): Promise<boolean> {
   const [a, b] = [await listing(ours), await listing(theirs)];
-  const paths = [...new Set([...a.keys(), ...b.keys()])].filter((path) => a.get(path) !== b.get(path));
-  const known = new Map<string, number>();
-  const unknown: string[] = [];
-  for (const path of paths) {
-    const why = EXPECTED_DIFFERENCES.find((each) => each.path.test(path))?.why;
-    if (why === undefined) unknown.push(`${path}: ${a.get(path) ?? 'absent'} | ${b.get(path) ?? 'absent'}`);
-    else known.set(why, (known.get(why) ?? 0) + 1);
-  }
+  const compared = compareSystems(a, b);
   console.log(`\n${a.size} paths by gtpkg, ${b.size} by debootstrap; different:`);
-  for (const [why, count] of known) console.log(`  ${String(count).padStart(4)}  ${why}`);
-  for (const line of unknown) console.log(`  NOT EXPECTED  ${line}`);
-  return unknown.length === 0;
+  for (const line of reasonsText(compared)) console.log(line);
+  for (const line of compared.unexpected) console.log(`  NOT EXPECTED  ${line}`);
+  return compared.unexpected.length === 0;
 }
 
 const { values } = parseArgs({
@@ -101,7 +40,7 @@ if (process.getuid?.() !== 0) throw new Error('only root can make a system');
 
 const debs = await minimalDebs(await cache('debs'));
 const links = await cached(['merged-usr'], mergedUsr);
-const others = await tools(['debootstrap', 'mmdebstrap']);
+const others = await tools(MAKERS);
 const home = await publishedHome(
   [links, ...debs.map(({ file }) => file)],
   console.error,
@@ -134,43 +73,10 @@ try {
       return gtpkg('by-gtpkg');
     },
     'gtpkg, in store': () => gtpkg('by-gtpkg', '--offline'),
-    debootstrap: async () => {
-      const target = await fresh('by-debootstrap');
-      const program: Program = {
-        file: 'sh',
-        args: [
-          others.path('debootstrap'),
-          '--no-check-gpg',
-          '--variant=minbase',
-          `--include=${names.join(',')}`,
-          'bookworm',
-          target,
-          `file://${archive}`,
-        ],
-        env: { ...others.env, DEBOOTSTRAP_DIR: join(others.folder, 'usr/share/debootstrap') },
-      };
-      const used = await usage(program);
-      for (const mounted of ['proc', 'sys'])
-        await run('umount', [join(target, mounted)]).catch(() => undefined);
-      return used;
-    },
+    debootstrap: async () =>
+      usage(debootstrap({ tools: others, archive, names, target: await fresh('by-debootstrap') })),
     mmdebstrap: async () =>
-      usage({
-        file: 'perl',
-        args: [
-          others.path('mmdebstrap'),
-          '--variant=minbase',
-          '--mode=root',
-          '--skip=check/qemu,check/chroot',
-          // usr-is-merged, which debootstrap takes too, insists on it
-          `--hook-dir=${join(others.folder, 'usr/share/mmdebstrap/hooks/merged-usr')}`,
-          `--include=${names.join(',')}`,
-          'bookworm',
-          await fresh('by-mmdebstrap'),
-          `deb [trusted=yes] copy://${archive} bookworm main`,
-        ],
-        env: others.env,
-      }),
+      usage(mmdebstrap({ tools: others, archive, names, target: await fresh('by-mmdebstrap') })),
   };
   for (const name of Object.keys(contenders))
     if (values.only?.includes(name) === false) delete contenders[name];

@@ -12,6 +12,7 @@ gtpkg rollback ID goes back to the state after a transaction, gtpkg history undo
   static override examples = [
     '<%= config.bin %> history',
     '<%= config.bin %> history 7',
+    '<%= config.bin %> history undo 7',
     '<%= config.bin %> history --json',
   ];
   static override args = { id: Flags.word({ description: 'number of a transaction, to see all of it' }) };

@@ -9,10 +9,11 @@ export default class Install extends GtpkgCommand<typeof Install, Change> {
     'install PKG[=VERSION][/SUITE][@SOURCE]... [--no-recommends] [--no-deps] [--no-scripts] [--dry-run]';
   static override summary = 'Install packages and what they depend on.';
   static override description =
-    'Every byte is checked against the signed index before anything is placed in the root. It comes from whatever peers hold it. PKG=VERSION asks for one version, PKG/SUITE for one suite, PKG@SOURCE for one source.';
+    'Every byte is checked against the signed index before anything is placed in the root. It comes from whatever peers hold it. PKG=VERSION asks for one version, PKG/SUITE for one suite, PKG@SOURCE for one source. A package that is installed already goes to the newest version, or to the one asked for; gtpkg rollback takes back the whole transaction.';
   static override examples = [
     '<%= config.bin %> install hello',
     '<%= config.bin %> install hello=2.10-3 --root ./here',
+    '<%= config.bin %> install hello@acme',
     '<%= config.bin %> install vim --no-recommends --dry-run',
   ];
   static override strict = false;

@@ -5,7 +5,8 @@ import { recoverRoot, type Recovered } from '../workflows/root.js';
 export default class Recover extends GtpkgCommand<typeof Recover, Recovered> {
   static override usage = 'recover [--dry-run]';
   static override summary = 'Finish or undo a transaction that was killed.';
-  static override description = 'Every command that changes the root does this first by itself.';
+  static override description =
+    'Every command that changes the root does this first by itself; this one does nothing else. What can be finished is finished, all else is taken back: gtpkg history says which.';
   static override examples = ['<%= config.bin %> recover', '<%= config.bin %> recover --dry-run'];
   static override flags = { 'dry-run': Flags.boolean({ description: 'say whether something is half done' }) };
 

@@ -7,8 +7,12 @@ import { changeRoot, type Change } from '../workflows/change.js';
 export default class Remove extends GtpkgCommand<typeof Remove, Change> {
   static override usage = 'remove PKG... [--purge] [--no-scripts] [--dry-run]';
   static override summary = 'Remove packages, and those that cannot be without them.';
-  static override description = `Conffiles stay unless --purge is given.`;
-  static override examples = ['<%= config.bin %> remove hello', '<%= config.bin %> remove --purge hello'];
+  static override description = `Conffiles stay unless --purge is given. So do packages that came as dependencies: gtpkg autoremove takes those that nothing needs any more. gtpkg rollback brings back what was removed.`;
+  static override examples = [
+    '<%= config.bin %> remove hello',
+    '<%= config.bin %> remove hello --dry-run',
+    '<%= config.bin %> remove --purge hello',
+  ];
   static override strict = false;
   static override flags = {
     purge: Flags.boolean({ description: 'remove conffiles too' }),

@@ -7,7 +7,7 @@ import { changeRoot, type Change } from '../workflows/change.js';
 export default class Upgrade extends GtpkgCommand<typeof Upgrade, Change> {
   static override usage = 'upgrade [PKG...] [--full] [--no-deps] [--no-scripts] [--dry-run]';
   static override summary = 'Bring installed packages to their newest versions.';
-  static override description = `Adds nothing and removes nothing unless --full is given; what would need that is listed as held back.`;
+  static override description = `To what gtpkg update fetched last. Adds nothing and removes nothing unless --full is given; what would need that is listed as held back. gtpkg install PKG=VERSION takes one version, also an older one; gtpkg hold PKG keeps what is installed.`;
   static override examples = [
     '<%= config.bin %> upgrade',
     '<%= config.bin %> upgrade hello',

@@ -14,6 +14,7 @@ export default class Verify extends GtpkgCommand<typeof Verify, Verification | R
     '<%= config.bin %> verify',
     '<%= config.bin %> verify hello',
     '<%= config.bin %> verify --repair --dry-run',
+    '<%= config.bin %> verify hello --repair --conffiles replace',
   ];
   static override strict = false;
   static override flags = {

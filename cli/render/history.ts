@@ -24,6 +24,8 @@ function summary({ changes, result }: HistoryEntry): string {
     if (n === 0) return [];
     return changes.length === 1 ? `${only?.name ?? ''} ${only?.marks.join(', ') || word}` : `${n} ${word}`;
   });
+  // a repair: no package is another one than before
+  if (changes.length === 0) kinds.push('files put back');
   return [...kinds, ...(result === 'recovered' ? ['finished after a kill'] : [])].join(', ');
 }
 

@@ -91,10 +91,13 @@ class Teller {
     const { conditions, licensees } = node;
     return [
       `${indent}${oneLine(node.where)}${out.dim(comment)}`,
-      ...conditions.holding.map(
-        (test) =>
-          `${indent}  ${out.green('✓')} ${oneLine(test)}${conditions.value === 'auto' ? '' : ` -> ${conditions.value}`}`,
-      ),
+      ...conditions.holding.map((test, i) => {
+        // of what is not known yet: it may hold
+        const later = i === conditions.holding.length - 1 ? conditions.assumed.join(' and ') : '';
+        const mark = later === '' ? out.green('✓') : out.yellow('?');
+        const note = later === '' ? '' : `  (${later}: known once it is here)`;
+        return `${indent}  ${mark} ${oneLine(test)}${conditions.value === 'auto' ? '' : ` -> ${conditions.value}`}${note}`;
+      }),
       ...conditions.failing.map(({ test, attributes, error }) => {
         const values = Object.entries(attributes).map(([name, value]) => `${name} is "${value}"`);
         const why = error ?? values.join(', ');

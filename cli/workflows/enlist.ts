@@ -2,6 +2,7 @@
 import { formatIntroduction } from '../../model/index.js';
 import type { IndexEntry } from '../../index-repo/index.js';
 import type { PublicKey, Signer } from '../../trust/index.js';
+import type { Attributes } from '../../trust/keynote/index.js';
 import type { Context } from '../context.js';
 import type { OwnIndex } from '../places.js';
 import { contentsChanges } from './contents-publish.js';
@@ -39,6 +40,8 @@ export interface Prepared {
   readonly state: 'published' | 'unchanged';
   /** what its manifest puts where; a release without is listed in no contents */
   readonly paths?: readonly string[];
+  /** what policy asks of the release itself */
+  readonly told?: Attributes;
 }
 
 /** One signed commit for all of it. */
@@ -58,7 +61,7 @@ export async function enlist(
   await mustBeAccepted(
     context,
     index,
-    fresh.map(({ entry }) => ({ entry, suite })),
+    fresh.map(({ entry, told }) => ({ entry, suite, told })),
   );
   const keys = new Map(
     fresh.flatMap((each) => [each.key, ...(each.cosigners ?? [])]).map((key) => [key.fingerprint, key]),

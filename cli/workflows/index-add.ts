@@ -10,6 +10,7 @@ import { OfferedUniverse, openSources } from './offers.js';
 import { indexRepository, indexSigners } from './own-index.js';
 import { drain, fetchCores, verifyReleases } from './releases.js';
 import { Judge } from './trust-judge.js';
+import { toldBy } from './trust-told.js';
 import { keyOfSource } from './trusted-source.js';
 import { someWords } from './versions.js';
 
@@ -70,18 +71,19 @@ export async function addFromSource(
   }
   const wanted = chosen.map(({ offer: { pin, control }, source }) => ({ pin, control, source }));
   await fetchCores(context, wanted);
-  const paths = new Map<string, string[]>();
+  const verified = new Map<string, Pick<Prepared, 'paths' | 'told'>>();
   for (const release of await verifyReleases(context, wanted)) {
     await drain(release);
-    paths.set(
-      release.pin.tree,
-      release.manifest.map(({ path }) => path),
-    );
+    const told = toldBy(release);
+    const candidate = chosen.find(({ offer }) => offer.pin.tree === release.pin.tree);
+    if (candidate !== undefined && judge?.judge(candidate, told).value === 'refuse')
+      throw refused([{ ...candidate, value: 'refuse' }], told);
+    verified.set(release.pin.tree, { paths: release.manifest.map(({ path }) => path), told });
   }
   return enlist(context, {
     index,
     suite,
-    prepared: prepared.map((each) => ({ ...each, paths: paths.get(each.entry.pin.tree) ?? [] })),
+    prepared: prepared.map((each) => ({ ...each, ...verified.get(each.entry.pin.tree) })),
     signers: await indexSigners(context, index, options.passphraseFile),
     allowOlder: options.allowOlder,
   });

@@ -2,7 +2,7 @@
 import { compareVersions, GtpkgError } from '../../model/index.js';
 import type { InstalledPackage } from '../../installer/status.js';
 import type { Plan } from '../../resolver/index.js';
-import type { Compliance } from '../../trust/keynote/index.js';
+import type { Attributes, Compliance } from '../../trust/keynote/index.js';
 import type { Change, ChangeRequest } from './decide.js';
 import type { Wanted } from './versions.js';
 
@@ -15,19 +15,27 @@ export interface KeptBack {
   readonly value: Compliance;
 }
 
-/** POLICY_REFUSED, with the releases and what to do. */
-export function refused(kept: readonly KeptBack[]): GtpkgError {
+/**
+ * POLICY_REFUSED, with the releases and what to do.
+ * @param told - what the first of them turned out to be once it was here
+ */
+export function refused(kept: readonly KeptBack[], told?: Attributes): GtpkgError {
   const [first] = kept;
   const list = kept.map(({ name, version, source, value }) => ({ name, version, source, value }));
   const what = list.map(({ version, source, value }) => `${version} of ${source} (${value})`).join(', ');
-  return new GtpkgError(
-    'POLICY_REFUSED',
-    `the policy does not let ${first?.name ?? 'this'} be taken: ${what}`,
-    {
-      hint: `gtpkg trust explain ${first?.name ?? 'PKG'} says why. Nothing was changed.`,
-      data: { releases: list },
-    },
+  const name = first?.name ?? 'PKG';
+  const set = Object.entries(told ?? {}).map(
+    ([attribute, value]) =>
+      ` --set ${/^[a-z-]+$/.test(value) ? `${attribute}=${value}` : `'${attribute}=${value}'`}`,
   );
+  const why =
+    told === undefined
+      ? `gtpkg trust explain ${name} says why.`
+      : `It was fetched and verified, and only then known to be so: gtpkg trust test ${name}=${first?.version}@${first?.source}${set.join('')} says why.`;
+  return new GtpkgError('POLICY_REFUSED', `the policy does not let ${name} be taken: ${what}`, {
+    hint: `${why} Nothing was changed.`,
+    data: { releases: list, ...(told === undefined ? {} : { attributes: told }) },
+  });
 }
 
 /** Whether a release is one of those that a word of the user means. */

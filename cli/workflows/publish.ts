@@ -22,6 +22,7 @@ import { showIndex } from './index-views.js';
 import { signerFor } from './keys.js';
 import { indexRepository, indexSigners } from './own-index.js';
 import { buildFrom, chooseRelease, readInput, releaseSigner, type TaggedRelease } from './packages.js';
+import { toldBy } from './trust-told.js';
 import { someWords } from './versions.js';
 
 /** As the command line says it. */
@@ -145,7 +146,8 @@ async function prepare(
   const deltas = await makeDeltas(context, { repository, id, core, count, scratch });
   const entry = entryFrom(release.control, pin, deltas);
   const paths = release.manifest.map(({ path }) => path);
-  return { ...(await withCosigners(context, repository, { entry, key })), state: 'published', paths };
+  const listable = await withCosigners(context, repository, { entry, key });
+  return { ...listable, state: 'published', paths, told: toldBy(release) };
 }
 
 // Co-signatures that have come since it was listed are reason enough to list it again.

@@ -40,6 +40,7 @@ import { Judge } from './trust-judge.js';
 export async function goBack(context: Context, request: BackRequest, options: BackOptions): Promise<WayBack> {
   if (!(await rootIsThere(context)))
     throw new GtpkgError('HISTORY_NOT_FOUND', 'nothing was ever done to this root', {
+      hint: 'A history begins with the first gtpkg install. --root names another root.',
       data: { root: context.settings.root },
     });
   const { openRoot } = await import('../../installer/root.js');

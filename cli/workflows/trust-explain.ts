@@ -39,6 +39,8 @@ export interface Explained {
     readonly tree: PrincipalNode;
   }[];
   readonly attributes: Attributes;
+  /** attributes that are known once it is here; until then each test takes them for what serves the release best */
+  readonly unknown: readonly string[];
   /** user ids of keys that are named */
   readonly people: Readonly<Record<string, string>>;
   /** assertions of the index that do not count, and why */
@@ -100,18 +102,13 @@ export async function explainTrust(
   const judge = await Judge.open(context, { sources, status }, { always: true, user });
   if (judge === undefined) throw new GtpkgError('INTERNAL', 'nothing to judge by');
   const delegations = await supposed(suppose.delegations);
-  const { VALUES } = await import('../../trust/keynote/index.js');
   const installed = status.find((each) => each.name === wanted.name && each.state === 'installed');
   const releases: Explained[] = [];
   for (const candidate of newestOfEach(fitting)) {
     const { signers } = suppose;
-    // whether there are maintainer scripts is known once it is fetched; until then it is taken for the better
-    const [judged, other] = (['no', 'yes'] as const).map((scripts) =>
-      judge.judge(candidate, { scripts, ...attributesIn(suppose.set) }, { signers, delegations }),
-    ) as [Judgement, Judgement];
+    const judged = judge.judge(candidate, attributesIn(suppose.set), { signers, delegations });
     const here = installed?.pin.core.key === candidate.offer.pin.core.key;
-    const better = VALUES.indexOf(other.value) > VALUES.indexOf(judged.value) ? other : judged;
-    releases.push(await explained(context, candidate, { judged: better, judge, installed: here }));
+    releases.push(await explained(context, candidate, { judged, judge, installed: here }));
   }
   return { releases };
 }
@@ -183,6 +180,7 @@ async function explained(
     meaning: MEANINGS[value],
     roots,
     attributes: Object.fromEntries(attributes) as Attributes,
+    unknown: answer.query.unknown ?? [],
     people: Object.fromEntries(keys.map((each) => [each.fingerprint, each.userIds[0] ?? ''])),
     void: judge.terms(source).void,
   };

@@ -1,8 +1,8 @@
 /**
  * Policy where it decides: which of the offered releases a request may take, and, once a release is verified, whether it still may.
  *
- * Judged twice. Before anything is fetched by what the signed index entry says; what it cannot say yet (whether there are maintainer scripts) is
- * taken for the better. And again by what was verified, right before the root is changed.
+ * Judged twice. Before anything is fetched by what the signed index entry says; what it cannot say (whether there are maintainer scripts, which
+ * rights files lend) is taken for what serves the release best. And again by what was verified, right before the root is changed.
  */
 import { compareVersions, GtpkgError, type VerifiedRelease } from '../../model/index.js';
 import type { InstalledPackage } from '../../installer/status.js';
@@ -13,6 +13,7 @@ import type { OfferedCandidate, OpenSource } from './offers.js';
 import { readCosigners, type Cosigners } from './cosigners.js';
 import { refused, type KeptBack } from './kept-back.js';
 import { readUserPolicy, sourcePolicy, type SourcePolicy } from './trust-state.js';
+import { toldBy } from './trust-told.js';
 import { parseWanted } from './versions.js';
 
 type KeyNote = typeof import('../../trust/keynote/index.js');
@@ -130,17 +131,9 @@ export class Judge {
     return value;
   }
 
-  // Whether there are maintainer scripts is not known yet: the better of both, where that is asked about at all.
   #best(candidate: Offered): Compliance {
-    const { VALUES } = this.#keynote;
-    const asked = [...this.#user, ...this.terms(candidate.source).delegations].some(({ text }) =>
-      text.includes('scripts'),
-    );
     try {
-      const values = (asked ? ['no', 'yes'] : ['no']).map((scripts) =>
-        VALUES.indexOf(this.judge(candidate, { scripts }).value),
-      );
-      return VALUES[Math.max(...values)] ?? 'refuse';
+      return this.judge(candidate).value;
     } catch (error) {
       // trust explain says so; one source's policy must not stop what others offer
       if (error instanceof GtpkgError && error.code === 'LIMIT_EXCEEDED') return 'refuse';
@@ -212,14 +205,10 @@ export class Judge {
   confirm(releases: readonly { readonly candidate: Offered; readonly release: VerifiedRelease }[]): void {
     const { VALUES } = this.#keynote;
     for (const { candidate, release } of releases) {
-      const scripts = ['preinst', 'postinst', 'prerm', 'postrm', 'config'].some((name) =>
-        release.scripts.has(name),
-      )
-        ? 'yes'
-        : 'no';
-      const { value } = this.judge(candidate, { scripts });
+      const told = toldBy(release);
+      const { value } = this.judge(candidate, told);
       if (VALUES.indexOf(value) < VALUES.indexOf(this.#need(candidate.name)))
-        throw refused([{ ...candidate, value }]);
+        throw refused([{ ...candidate, value }], told);
     }
   }
 }

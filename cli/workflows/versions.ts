@@ -13,6 +13,10 @@ export interface Wanted {
 
 /** @param options - whether `PKG:ARCH` is allowed. @throws GtpkgError BAD_NAME, BAD_VERSION, USAGE */
 export function parseWanted(word: string, options: { readonly architectures?: boolean } = {}): Wanted {
+  if (/^\.{0,2}\/|\.deb$/.test(word))
+    throw new GtpkgError('USAGE', `"${word.slice(0, 80)}" is a file, not the name of a package`, {
+      hint: 'Packages come from a signed index: gtpkg publish FILE --index NAME lists a .deb or a directory in one of yours.',
+    });
   const match = /^([^=/@]+)(?:=([^/@]+))?(?:\/([^@]+))?(?:@(.+))?$/.exec(word);
   if (match?.[1] === undefined)
     throw new GtpkgError('USAGE', `"${word}" names no package`, {
@@ -64,13 +68,23 @@ export async function notFound(word: string, names: Iterable<string>, where: str
   });
 }
 
-/** It is not in the root; the one that was meant, from what is. */
+/** It is not in the root; the one that was meant, from what is. Where it is, but more than its name was given, that is said. */
 export async function notInstalled(
   name: string,
   installed: Iterable<string>,
   root: string,
 ): Promise<GtpkgError> {
-  const meant = await nearest(name, [...installed]);
+  const names = [...installed];
+  const [plain = ''] = name.split(/[=/@]/, 1);
+  if (plain !== name && names.includes(plain))
+    return new GtpkgError(
+      'USAGE',
+      `"${name.slice(0, 80)}": only the name of an installed package goes here`,
+      {
+        hint: `Write ${plain}: one version of it is installed. gtpkg install ${name.slice(0, 80)} takes another.`,
+      },
+    );
+  const meant = await nearest(name, names);
   return new GtpkgError('NOT_INSTALLED', `${name} is not installed in ${root}`, {
     hint: meant === undefined ? 'gtpkg list shows what is.' : `Did you mean ${meant}?`,
     data: { name, root, suggestion: meant ?? null },

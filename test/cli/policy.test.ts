@@ -1,11 +1,13 @@
 /** What the values of a policy do to install, upgrade and download; and the rules that the trust commands write. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { changeRoot, type Change, type ChangeRequest } from '../../cli/workflows/change.js';
 import { downloadPackages } from '../../cli/workflows/download.js';
+import { renderExplanation } from '../../cli/render/trust.js';
 import { explainTrust } from '../../cli/workflows/trust-explain.js';
+import { lintText } from '../../cli/workflows/trust-lint.js';
 import {
   acceptRule,
   addRule,
@@ -53,6 +55,13 @@ async function fails(code: string, work: () => Promise<unknown>): Promise<GtpkgE
   assert.ok(error instanceof GtpkgError, String(error));
   assert.equal(error.code, code, error.message);
   return error;
+}
+
+/** A package whose program is set-uid. */
+async function lending(name: string): Promise<string> {
+  const directory = await writeProgram(scene.path(), program(name));
+  await chmod(`${directory}/data/usr/bin/${name}`, 0o4755);
+  return directory;
 }
 
 before(async () => {
@@ -121,6 +130,47 @@ Conditions: app_domain == "gtpkg" -> {
       'Authorizer: "REQUIRE no scripts"\nConditions: app_domain == "gtpkg" && (name != "scripted" || scripts == "no");\n',
     );
     await scene.refuses(() => install('scripted'), 'POLICY_REFUSED');
+  });
+  test('rights that files lend, too; and explain says what it does not know yet', async () => {
+    for (const name of ['lender', 'may-lend'])
+      await index.lists(await craftFrom(scene.path('scratch'), await lending(name), scene.mallory));
+    await policy(
+      'Authorizer: "REQUIRE no rights"\nConditions: app_domain == "gtpkg" && (rights == "" || name ~= "^may-.*$");\n',
+    );
+    const error = await scene.refuses(() => install('lender'), 'POLICY_REFUSED');
+    assert.deepEqual(error.data['attributes'], { scripts: 'no', rights: 'set-uid' });
+    assert.match(
+      error.hint ?? '',
+      new RegExp(
+        `gtpkg trust test lender=1\\.0@${index.source} --set scripts=no --set rights=set-uid says why`,
+      ),
+    );
+    await install('may-lend');
+    const explained = async (set?: string): Promise<string> => {
+      const none = { signers: undefined, policy: undefined, delegations: [] };
+      const suppose = { ...none, set: set === undefined ? [] : [set] };
+      const explanation = await scene.with('client', (context) =>
+        explainTrust(context, `lender@${index.source}`, suppose),
+      );
+      const [first] = explanation.releases;
+      return `${first?.value}: ${first?.unknown.join()}\n${renderExplanation(explanation)}`;
+    };
+    const open = /^auto: scripts,rights\n/;
+    assert.match(await explained(), open);
+    assert.match(await explained('rights='), /^auto: scripts\n/);
+    assert.match(
+      await explained('rights=device set-uid'),
+      /^refuse: scripts\n[^]*rights is "device set-uid"/,
+    );
+    await policy(
+      `Authorizer: "POLICY"\nLicensees: "source:${index.source}"\nConditions: app_domain == "gtpkg" && rights == "";\n`,
+    );
+    assert.match(await explained(), open);
+    assert.match(await explained(), /\? app_domain == .*rights == ""  \(rights: known once it is here\)/);
+    const text = await readFile(scene.path('client', 'policy'), 'utf8');
+    assert.deepEqual((await lintText(text, 'policy', 'policy')).findings, []);
+    const [finding] = (await lintText(text.replace('rights', 'right'), 'policy', 'policy')).findings;
+    assert.equal(finding?.rule, 'attribute');
   });
   test('a policy that cannot be read stops everything', async () => {
     await index.lists(await make('other'));

@@ -311,6 +311,7 @@ test('history: a table that fits, what happened in words, hostile commands on on
     marks,
   });
   const transactions = [
+    { ...base, id: 3, changes: [], command: 'gtpkg verify --repair' },
     { ...base, id: 2, changes: [made('a', 'install'), made('b', 'remove'), made('c', 'install')] },
     { ...base, id: 1, changes: [made('d', 'mark', ['held'])], result: 'recovered' },
   ];
@@ -318,11 +319,12 @@ test('history: a table that fits, what happened in words, hostile commands on on
   const lines = plain(renderHistory({ transactions: transactions as never, undone })).split('\n');
   assert.match(lines[0] ?? '', /^ID {2}DATE +USER +CHANGES +COMMAND$/);
   assert.match(lines[1] ?? '', /^- .* u .*taken back: it was killed {2,}gtpkg upgrade$/);
+  assert.match(lines[2] ?? '', /^3 .*ada \(as root\) {2}files put back {2,}gtpkg verify --repair$/);
   assert.match(
-    lines[2] ?? '',
+    lines[3] ?? '',
     /^2 .*ada \(as root\) {2}2 installed, 1 removed {2,}gtpkg install a\\n2 fake$/,
   );
-  assert.match(lines[3] ?? '', /^1 .*d held, finished after a kill/);
+  assert.match(lines[4] ?? '', /^1 .*d held, finished after a kill/);
   for (const columns of [40, 80])
     for (const line of plain(renderHistory({ transactions: transactions as never, undone }, columns)).split(
       '\n',

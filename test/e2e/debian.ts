@@ -2,8 +2,7 @@
  * Real Debian packages, fetched with `apt-get download` at test time, and dpkg-deb as the judge of a root.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, readlink } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -78,47 +77,7 @@ export async function unpack(files: readonly string[], directory: string): Promi
   for (const file of files) await run('dpkg-deb', ['-x', file, directory]);
 }
 
-/** Every path with type, mode, owner, link target or contents; byte names, so any name survives. */
-export async function listing(
-  directory: string,
-  skip: (path: string) => boolean = () => false,
-): Promise<Map<string, string>> {
-  const out = new Map<string, string>();
-  const visit = async (path: Buffer, shown: string): Promise<void> => {
-    for (const name of await readdir(path, { encoding: 'buffer' })) {
-      const at = Buffer.concat([path, Buffer.from('/'), name]);
-      const text = `${shown}/${name.toString('latin1')}`;
-      if (skip(text)) continue;
-      const stat = await lstat(at);
-      const mode = (stat.mode & 0o7777).toString(8);
-      const owner = `${stat.uid}:${stat.gid}`;
-      if (stat.isDirectory()) {
-        out.set(text, `directory ${mode} ${owner}`);
-        await visit(at, text);
-      } else if (stat.isSymbolicLink())
-        out.set(text, `link ${(await readlink(at, { encoding: 'buffer' })).toString('latin1')}`);
-      else if (stat.isFile())
-        out.set(
-          text,
-          `file ${mode} ${owner} ${stat.nlink} ${createHash('sha256')
-            .update(await readFile(at))
-            .digest('hex')}`,
-        );
-      else out.set(text, `other ${stat.mode} ${stat.rdev}`);
-    }
-  };
-  await visit(Buffer.from(directory), '');
-  return out;
-}
-
 /** The root's own records, and the directories above them. */
 export function isOurs(path: string): boolean {
   return path === '/var/lib/gtpkg' || path.startsWith('/var/lib/gtpkg/');
-}
-
-/** Paths in which two listings differ. */
-export function differences(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): string[] {
-  return [...new Set([...a.keys(), ...b.keys()])]
-    .filter((path) => a.get(path) !== b.get(path))
-    .map((path) => `${path}: ${a.get(path) ?? 'absent'} | ${b.get(path) ?? 'absent'}`);
 }

@@ -4,16 +4,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import {
-  closure,
-  differences,
-  download,
-  isOurs,
-  listing,
-  noDebian,
-  offeredVersions,
-  unpack,
-} from './debian.js';
+import { differences, listing } from '../../fixtures/tree.js';
+import { closure, download, isOurs, noDebian, offeredVersions, unpack } from './debian.js';
 import { World, type Running } from './harness.js';
 
 const skip = noDebian();

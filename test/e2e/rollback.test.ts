@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { listing } from '../../fixtures/tree.js';
 import type { ProgressEvent } from '../../model/events.js';
 import { World, type Finished } from './harness.js';
-import { listing } from './debian.js';
 
 interface Way {
   readonly steps: readonly { kind: string; name: string; from: string | null; to: string | null }[];
@@ -117,7 +117,11 @@ describe('history and rollback', { timeout: 180_000 }, () => {
   test('what was there comes back, from the store alone', async () => {
     const nothing = await world.fails(['rollback'], home);
     assert.deepEqual([nothing.status, nothing.code], [3, 'HISTORY_NOT_FOUND']);
+    assert.match(nothing.hint, /^A history begins with the first gtpkg install\./);
     await world.json(['install', 'tool', 'game'], home);
+    const words = await world.fails(['upgrade', 'tool=1.0'], home);
+    assert.deepEqual([words.status, words.code], [2, 'USAGE']);
+    assert.match(words.hint, /^Write tool: .*gtpkg install tool=1\.0 takes another\.$/);
     states[1] = await tree();
     await world.json(['hold', 'game'], home);
     states[2] = await tree();

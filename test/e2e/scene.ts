@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeProgram, type Program } from '../../cli/demo/packages.js';
+import { listing } from '../../fixtures/tree.js';
 import { systemCode } from '../../model/index.js';
-import { listing } from './debian.js';
 import { World, type RunOptions, type Running } from './harness.js';
 
 /** A failure as `--json` prints it, with the exit status. */

@@ -26,13 +26,22 @@ export interface Question {
   readonly text: string | readonly Assertion[];
   readonly requesters?: readonly string[];
   readonly attributes?: Readonly<Record<string, string>>;
+  /** attributes without a value yet */
+  readonly unknown?: readonly string[];
   readonly values?: readonly string[];
 }
 
-export function answer({ text, requesters = [], attributes = {}, values = VALUES }: Question): Answer {
+export function answer({
+  text,
+  requesters = [],
+  attributes = {},
+  unknown = [],
+  values = VALUES,
+}: Question): Answer {
   return evaluate({
     requesters,
     attributes,
+    unknown,
     values,
     assertions: typeof text === 'string' ? whatStands(text) : text,
   });

@@ -7,7 +7,7 @@
 import type { Answer, Judged } from './evaluate.js';
 import { support, worthOf } from './evaluate.js';
 import { failingClauses, type Failing } from './run.js';
-import type { Licensees } from './syntax.js';
+import { namesIn, type Licensees } from './syntax.js';
 import { fromBytes } from './text.js';
 
 /** A principal and what made it worth what it is. */
@@ -31,6 +31,8 @@ export interface AssertionNode {
     readonly value: string;
     /** the clauses that hold, outermost first, as they are written */
     readonly holding: readonly string[];
+    /** attributes that these read and that have no value yet: what would serve best was taken */
+    readonly assumed: readonly string[];
     /** what fails, where the value is not the highest */
     readonly failing: readonly Failing[];
   };
@@ -85,6 +87,7 @@ class Tree {
     const { assertion, licensees, value } = judged;
     const conditions = judged.conditions();
     const { where, comment, conditionsText } = assertion;
+    const { unknown } = this.#answer.surroundings;
     const highest = this.#answer.query.values.length - 1;
     return {
       where,
@@ -94,6 +97,9 @@ class Tree {
         value: this.#name(conditions.value),
         holding: conditions.path.map(({ test }) =>
           fromBytes(conditionsText.slice(test.start, test.end)).replace(/\s+/g, ' '),
+        ),
+        assumed: [...new Set(conditions.path.flatMap(({ test }) => namesIn(test)))].filter(
+          (name) => unknown.has(name) && !assertion.constants.has(name),
         ),
         failing:
           conditions.value === highest

@@ -14,6 +14,8 @@ export interface Query {
   readonly requesters: readonly string[];
   /** names do not begin with `_`; bytes */
   readonly attributes: Readonly<Record<string, string>>;
+  /** attributes that have no value yet: every test takes them for what serves the request best */
+  readonly unknown?: readonly string[];
   /** compliance values, lowest first, at least two */
   readonly values: readonly string[];
   readonly assertions: readonly Assertion[];
@@ -47,7 +49,12 @@ export interface Answer {
 /** @throws GtpkgError LIMIT_EXCEEDED */
 export function evaluate(query: Query): Answer {
   const budget = new Budget();
-  const surroundings: Surroundings = { attributes: attributesOf(query), values: query.values, budget };
+  const surroundings: Surroundings = {
+    attributes: attributesOf(query),
+    unknown: new Set(query.unknown),
+    values: query.values,
+    budget,
+  };
   // Conditions are run only where the requesters could get to if all of them held: most of what an index delegates is to others.
   const possible = reach(query.assertions, query.requesters, budget);
   const judged = query.assertions.map((assertion) => {

@@ -21,6 +21,7 @@ export {
   policyDate,
   sourcePrincipal,
   speaksOf,
+  TOLD_BY_RELEASE,
   VALUES,
   type AttributeName,
   type Attributes,

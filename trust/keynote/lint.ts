@@ -6,8 +6,15 @@
 import { BadExpression, isAnchored } from './ere-parse.js';
 import { keyOf } from './credential.js';
 import { principalsOf } from './parse-licensees.js';
-import { namesIn } from './run.js';
-import type { Assertion, Clause, Licensees, StringExpr, Test } from './syntax.js';
+
+import {
+  namesIn,
+  type Assertion,
+  type Clause,
+  type Licensees,
+  type StringExpr,
+  type Test,
+} from './syntax.js';
 
 /** What an assertion is judged as. */
 export interface LintRules {

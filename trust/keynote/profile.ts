@@ -37,10 +37,14 @@ export const ATTRIBUTES = [
   'sequence',
   'date',
   'scripts',
+  'rights',
   'cosigners',
 ] as const;
 export type AttributeName = (typeof ATTRIBUTES)[number];
 export type Attributes = Readonly<Partial<Record<AttributeName, string>>>;
+
+/** Attributes that the release itself tells, and its index entry does not. Until it is here each is taken for what serves it best. */
+export const TOLD_BY_RELEASE = ['scripts', 'rights'] as const satisfies readonly AttributeName[];
 
 /** Rules for `lint`. */
 export const lintRules = (kind: LintRules['kind']): LintRules => ({
@@ -109,6 +113,7 @@ export interface Judgement {
 
 /** What is asked about a release. */
 export interface Case {
+  /** those of TOLD_BY_RELEASE that are missing are not known yet */
   readonly attributes: Attributes;
   /** keys whose signatures it bears, its own signer and co-signers */
   readonly signers: readonly string[];
@@ -133,6 +138,7 @@ export function judge(
         toBytes(value),
       ]),
     ),
+    unknown: TOLD_BY_RELEASE.filter((name) => attributes[name] === undefined),
     values: VALUES,
     assertions: [
       ...user,

@@ -4,15 +4,23 @@
  * A clause whose test fails to evaluate (division by zero, a bad regular expression, a number out of range) does not hold, whatever stands around
  * the failing part, `!` included; its siblings are judged on their own. `&&` and `||` look no further than they must. The groups of a `~=` live
  * to the end of their clause.
+ *
+ * Where an attribute has no value yet, what depends on it is `undefined`: it may be so or not. A clause that may hold counts as one that does, so
+ * what comes out is never less than with the value, whatever that will be.
  */
 import { MAX_KEYNOTE_STEPS, MAX_KEYNOTE_STRING } from '../../model/limits.js';
 import { GtpkgError } from '../../model/errors.js';
 import { BadExpression } from './ere-parse.js';
 import { matchEre } from './ere.js';
-import type { Assertion, Clause, NumberExpr, StringExpr, Test } from './syntax.js';
-
-/** A clause cannot be evaluated: its own business, nobody else's. */
-class RunError extends Error {}
+import { calculate, check, compare, convert, RunError } from './operators.js';
+import {
+  namesIn,
+  type Assertion,
+  type Clause,
+  type NumberExpr,
+  type StringExpr,
+  type Test,
+} from './syntax.js';
 
 /** The steps that one query may take. */
 export class Budget {
@@ -41,6 +49,8 @@ export class Budget {
 export interface Surroundings {
   /** action attributes and the special ones; bytes */
   readonly attributes: ReadonlyMap<string, string>;
+  /** attributes that have no value yet */
+  readonly unknown: ReadonlySet<string>;
   /** lowest first */
   readonly values: readonly string[];
   readonly budget: Budget;
@@ -76,12 +86,16 @@ export function failingClauses(assertion: Assertion, surroundings: Surroundings)
   return new Run(constants, { ...surroundings, budget }).failing(conditions ?? [], conditionsText);
 }
 
-type Groups = Map<string, string>;
+type Groups = ReadonlyMap<string, string>;
+// Those of a match of which is not known whether it took place, or of what.
+const UNSURE: Groups = new Map();
 
 class Run {
   readonly #constants: ReadonlyMap<string, string>;
   readonly #around: Surroundings;
   #groups: Groups = new Map();
+  // in this clause something is not known: what follows may not have been looked at
+  #unsure = false;
 
   constructor(constants: ReadonlyMap<string, string>, around: Surroundings) {
     this.#constants = constants;
@@ -91,7 +105,8 @@ class Run {
   clauses(clauses: readonly Clause[], groups: Groups): Outcome {
     let best: Outcome = { value: 0, path: [] };
     for (const clause of clauses) {
-      this.#groups = new Map(groups);
+      this.#groups = groups;
+      this.#unsure = false;
       const found = this.#clause(clause);
       if (found.value > best.value) best = found;
     }
@@ -101,10 +116,14 @@ class Run {
   #clause(clause: Clause): Outcome {
     const { values } = this.#around;
     try {
-      if (!this.test(clause.test)) return { value: 0, path: [] };
+      if (this.test(clause.test) === false) return { value: 0, path: [] };
       const { then } = clause;
       if (then === undefined) return { value: values.length - 1, path: [clause] };
-      if ('kind' in then) return { value: Math.max(0, values.indexOf(this.#text(then))), path: [clause] };
+      if ('kind' in then) {
+        const name = this.#text(then);
+        const value = name === undefined ? values.length - 1 : Math.max(0, values.indexOf(name));
+        return { value, path: [clause] };
+      }
       const inner = this.clauses(then, this.#groups);
       return { value: inner.value, path: [clause, ...inner.path] };
     } catch (error) {
@@ -116,6 +135,7 @@ class Run {
   failing(clauses: readonly Clause[], body: string): Failing[] {
     return clauses.flatMap(({ test, then }) => {
       this.#groups = new Map();
+      this.#unsure = false;
       const failing = this.#failing(test, body);
       if (failing !== undefined) return [failing];
       return then === undefined || 'kind' in then ? [] : this.failing(then, body);
@@ -132,27 +152,40 @@ class Run {
         }
         return undefined;
       }
-      if (this.test(test)) return undefined;
+      if (this.test(test) !== false) return undefined;
     } catch (caught) {
       if (!(caught instanceof RunError)) throw caught;
       error = caught.message;
     }
-    const attributes = Object.fromEntries(namesIn(test).map((name) => [name, this.#attribute(name)]));
+    const attributes = Object.fromEntries(
+      namesIn(test).flatMap((name) => {
+        const value = this.#attribute(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    );
     return { test: body.slice(test.start, test.end).replace(/\s+/g, ' '), attributes, error };
   }
 
-  /** @throws RunError */
-  test(test: Test): boolean {
+  /** undefined: it depends on what is not known. @throws RunError */
+  test(test: Test): boolean | undefined {
     this.#around.budget.spend(1);
+    const found = this.#test(test);
+    if (found === undefined) this.#unsure = true;
+    return found;
+  }
+
+  #test(test: Test): boolean | undefined {
     switch (test.kind) {
       case 'constant':
         return test.value;
-      case 'not':
-        return !this.test(test.of);
+      case 'not': {
+        const found = this.test(test.of);
+        return found === undefined ? undefined : !found;
+      }
       case 'all':
-        return test.of.every((each) => this.test(each));
+        return this.#look(test.of, false);
       case 'any':
-        return test.of.some((each) => this.test(each));
+        return this.#look(test.of, true);
       case 'strings':
         return compare(test.sign, this.#text(test.left), this.#text(test.right));
       case 'numbers':
@@ -162,12 +195,32 @@ class Run {
     }
   }
 
-  #match(pattern: string, text: string): boolean {
+  // One after the other, up to the first that decides. One that may have decided hides what is wrong with those after it.
+  #look(tests: readonly Test[], decides: boolean): boolean | undefined {
+    let sure = true;
+    for (const each of tests) {
+      let found: boolean | undefined;
+      try {
+        found = this.test(each);
+      } catch (error) {
+        if (sure || !(error instanceof RunError)) throw error;
+      }
+      if (found === decides) return decides;
+      if (found === undefined) sure = false;
+    }
+    return sure ? !decides : undefined;
+  }
+
+  #match(pattern: string | undefined, text: string | undefined): boolean | undefined {
+    if (pattern === undefined || text === undefined) {
+      this.#groups = UNSURE;
+      return undefined;
+    }
     try {
       const match = matchEre(pattern, text, this.#around.budget.spend);
       if (match === undefined) return false;
-      this.#groups = new Map(match.slice(1).map((group, i) => [`_${i + 1}`, group ?? '']));
-      this.#groups.set('_0', String(match.length - 1));
+      const groups = match.slice(1).map((group, i): [string, string] => [`_${i + 1}`, group ?? '']);
+      this.#groups = this.#unsure ? UNSURE : new Map([...groups, ['_0', String(match.length - 1)]]);
       return true;
     } catch (error) {
       if (error instanceof BadExpression) throw new RunError(error.message);
@@ -175,11 +228,15 @@ class Run {
     }
   }
 
-  #attribute(name: string): string {
-    return this.#groups.get(name) ?? this.#constants.get(name) ?? this.#around.attributes.get(name) ?? '';
+  #attribute(name: string): string | undefined {
+    if (this.#groups === UNSURE && /^_\d+$/.test(name)) return undefined;
+    const found = this.#groups.get(name) ?? this.#constants.get(name);
+    if (found !== undefined) return found;
+    const { attributes, unknown } = this.#around;
+    return attributes.get(name) ?? (unknown.has(name) ? undefined : '');
   }
 
-  #text(expr: StringExpr): string {
+  #text(expr: StringExpr): string | undefined {
     const { spend } = this.#around.budget;
     spend(1);
     switch (expr.kind) {
@@ -187,106 +244,41 @@ class Run {
         return expr.value;
       case 'attribute':
         return this.#attribute(expr.name);
-      case 'dereference':
-        return this.#attribute(this.#text(expr.of));
+      case 'dereference': {
+        const name = this.#text(expr.of);
+        return name === undefined ? undefined : this.#attribute(name);
+      }
       case 'join': {
-        let joined = '';
+        let joined: string | undefined = '';
         for (const part of expr.parts) {
-          joined += this.#text(part);
-          spend(joined.length >> 4);
-          if (joined.length > MAX_KEYNOTE_STRING) throw new RunError('a string that is too long');
+          const text = this.#text(part);
+          joined = joined === undefined || text === undefined ? undefined : joined + text;
+          spend((joined?.length ?? 0) >> 4);
+          if ((joined?.length ?? 0) > MAX_KEYNOTE_STRING) throw new RunError('a string that is too long');
         }
         return joined;
       }
     }
   }
 
-  #number(expr: NumberExpr): number {
+  #number(expr: NumberExpr): number | undefined {
     this.#around.budget.spend(1);
     switch (expr.kind) {
       case 'number':
         return expr.value;
-      case 'convert':
-        return check(convert(this.#text(expr.of), expr.float), expr.float);
-      case 'negate':
-        return -this.#number(expr.of);
+      case 'convert': {
+        const text = this.#text(expr.of);
+        return text === undefined ? undefined : check(convert(text, expr.float), expr.float);
+      }
+      case 'negate': {
+        const found = this.#number(expr.of);
+        return found === undefined ? undefined : -found;
+      }
       case 'arithmetic': {
         const [left, right] = [this.#number(expr.left), this.#number(expr.right)];
+        if (left === undefined || right === undefined) return undefined;
         return check(calculate(expr.sign, [left, right], expr.float), expr.float);
       }
     }
-  }
-}
-
-/** Names of the attributes that an expression reads, each once. */
-export function namesIn(expr: Test | StringExpr | NumberExpr): string[] {
-  switch (expr.kind) {
-    case 'attribute':
-      return [expr.name];
-    case 'not':
-    case 'dereference':
-    case 'convert':
-    case 'negate':
-      return namesIn(expr.of);
-    case 'all':
-    case 'any':
-      return [...new Set(expr.of.flatMap(namesIn))];
-    case 'join':
-      return [...new Set(expr.parts.flatMap(namesIn))];
-    case 'strings':
-    case 'numbers':
-    case 'arithmetic':
-      return [...new Set([...namesIn(expr.left), ...namesIn(expr.right)])];
-    case 'match':
-      return [...new Set([...namesIn(expr.left), ...namesIn(expr.pattern)])];
-    default:
-      return [];
-  }
-}
-
-function compare<T extends string | number>(sign: string, a: T, b: T): boolean {
-  switch (sign) {
-    case '==':
-      return a === b;
-    case '!=':
-      return a !== b;
-    case '<':
-      return a < b;
-    case '>':
-      return a > b;
-    case '<=':
-      return a <= b;
-    default:
-      return a >= b;
-  }
-}
-
-// A whole decimal number, with a sign or without; anything else is 0.
-function convert(text: string, float: boolean): number {
-  const form = float ? /^[+-]?\d{1,400}(?:\.\d{1,400})?$/ : /^[+-]?\d{1,400}$/;
-  return form.test(text) ? Number(text) : 0;
-}
-
-function check(value: number, float: boolean): number {
-  if (float ? !Number.isFinite(value) : !Number.isSafeInteger(value))
-    throw new RunError('a number out of range');
-  // no test is to tell 0 from -0
-  return value === 0 ? 0 : value;
-}
-
-function calculate(sign: string, [a, b]: readonly [number, number], float: boolean): number {
-  switch (sign) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return float ? a / b : b === 0 ? NaN : Math.trunc(a / b);
-    case '%':
-      return b === 0 ? NaN : a % b;
-    default:
-      return float || b >= 0 ? a ** b : NaN;
   }
 }

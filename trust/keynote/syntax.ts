@@ -1,6 +1,6 @@
 /**
  * What an assertion says, as data. RFC 2704 §4.3–§4.6. Types are known before anything is evaluated, so that a mixture of types is a syntax
- * error, as it is in the RFC's grammar.
+ * error, as it is in the RFC's grammar. Pure.
  */
 
 /** Where something stands in its field's body. */
@@ -88,4 +88,30 @@ export interface Assertion {
   readonly conditionsText: string;
   readonly comment: string | undefined;
   readonly signature: { readonly value: string; readonly start: number } | undefined;
+}
+
+/** Names of the attributes that an expression reads, each once. */
+export function namesIn(expr: Test | StringExpr | NumberExpr): string[] {
+  switch (expr.kind) {
+    case 'attribute':
+      return [expr.name];
+    case 'not':
+    case 'dereference':
+    case 'convert':
+    case 'negate':
+      return namesIn(expr.of);
+    case 'all':
+    case 'any':
+      return [...new Set(expr.of.flatMap(namesIn))];
+    case 'join':
+      return [...new Set(expr.parts.flatMap(namesIn))];
+    case 'strings':
+    case 'numbers':
+    case 'arithmetic':
+      return [...new Set([...namesIn(expr.left), ...namesIn(expr.right)])];
+    case 'match':
+      return [...new Set([...namesIn(expr.left), ...namesIn(expr.pattern)])];
+    default:
+      return [];
+  }
 }
