@@ -12,7 +12,10 @@ import type { Sha256 } from '../model/ids.js';
 import { MAX_NAME } from '../model/limits.js';
 import type { ManifestEntry } from '../model/manifest.js';
 import {
+  CONFFILE_NEW,
+  CONFFILE_OLD,
   decideConffile,
+  decideGone,
   type ConffileDecision,
   type ConffileFacts,
   type ConffilePolicy,
@@ -21,9 +24,9 @@ import type { Attributes, Disk } from './disk.js';
 import { firstLeft } from './emptied.js';
 import type { Operation } from './operations.js';
 import type { Owners } from './owners.js';
-import { CONFFILE_NEW, CONFFILE_OLD, type PlanInput, type Slot, type TransactionPlan } from './plan.js';
+import type { PlanInput, Slot, TransactionPlan } from './plan.js';
 import type { FreshDirectory } from './ground.js';
-import type { Placement, Survey } from './survey.js';
+import type { GoneAt, Placement, Survey } from './survey.js';
 import { lateDiversions } from './late-diversions.js';
 import { obstructed } from './walk.js';
 
@@ -31,8 +34,9 @@ import { obstructed } from './walk.js';
 export interface KeptConffile {
   readonly package: string;
   readonly path: string;
-  /** the user's version is in place, the new one is at `other` (or the reverse); undefined: the name would be too long */
-  readonly kept: 'user' | 'new';
+  /** the user's version is in place, the new one is at `other` (or the reverse); `none`: the package takes it away, and the user's is at `other` */
+  readonly kept: 'user' | 'new' | 'none';
+  /** undefined: the name would be too long */
   readonly other: string | undefined;
 }
 
@@ -72,10 +76,11 @@ export async function conffileDecisions(
     const { conffile } = placement;
     if (conffile?.entry.sha256 === undefined) continue;
     if (phase !== undefined && context.survey.phase(placement.path) !== phase) continue;
+    // of a directory that makes room, nothing is left then
+    const isCleared = context.survey.cleared.includes(placement.path);
     const isTree = placement.inTree && !context.disk.exists(parentPath(placement.path));
-    const current: ConffileFacts['current'] = isTree
-      ? 'absent'
-      : await digestOnDisk(context.disk, placement.path);
+    const current: ConffileFacts['current'] =
+      isTree || isCleared ? 'absent' : await digestOnDisk(context.disk, placement.path);
     decisions.set(
       placement,
       decideConffile(
@@ -87,9 +92,35 @@ export async function conffileDecisions(
   return decisions;
 }
 
+/** What is done about conffiles that go, as the maintainer took them away or something else takes their place: gone, or kept aside. */
+export type GoneDecisions = ReadonlyMap<GoneAt, 'remove' | 'aside'>;
+
+/** The same for those that the maintainer takes away. */
+export async function goneDecisions(
+  { survey, disk }: ComposeContext,
+  phase?: number,
+): Promise<GoneDecisions> {
+  const decisions = new Map<GoneAt, 'remove' | 'aside'>();
+  for (const one of survey.gone) {
+    if (phase !== undefined && survey.phase(one.at) !== phase) continue;
+    const decision = decideGone(one.base, await digestOnDisk(disk, one.at));
+    if (decision !== 'leave') decisions.set(one, decision);
+  }
+  return decisions;
+}
+
 /** The conffiles that both sides changed, for the report. */
-export function keptConffiles(decisions: ReadonlyMap<Placement, ConffileDecision>): KeptConffile[] {
-  return [...decisions].flatMap(([{ path, slot }, decision]): KeptConffile[] => {
+export function keptConffiles(
+  decisions: ReadonlyMap<Placement, ConffileDecision>,
+  gone: GoneDecisions = new Map(),
+): KeptConffile[] {
+  const aside = [...gone].flatMap(([{ at, by }, decision]): KeptConffile[] => {
+    const other = beside(at, CONFFILE_OLD);
+    if (decision === 'remove' || other === undefined) return [];
+    const path = `/${pathToText(at)}`;
+    return [{ package: by.name, path, kept: 'none', other: `/${pathToText(other)}` }];
+  });
+  const both = [...decisions].flatMap(([{ path, slot }, decision]): KeptConffile[] => {
     if (decision !== 'keep-beside' && decision !== 'replace-beside') return [];
     const kept = decision === 'keep-beside' ? 'user' : 'new';
     const other = beside(path, kept === 'user' ? CONFFILE_NEW : CONFFILE_OLD);
@@ -97,6 +128,7 @@ export function keptConffiles(decisions: ReadonlyMap<Placement, ConffileDecision
       { package: slot.by.name, path: `/${pathToText(path)}`, kept, other: other && `/${pathToText(other)}` },
     ];
   });
+  return [...both, ...aside];
 }
 
 function beside(path: string, end: string): BytePath | undefined {
@@ -123,13 +155,25 @@ export class Composer {
   }
 
   /**
-   * @param decisions - about the conffiles of the phase
+   * @param decisions - about the conffiles of the phase; `gone`: about those that are taken away
    * @throws GtpkgError ROOT_OBSTRUCTED when the root changed so that the survey no longer fits; the system's errors
    */
-  compose(decisions: ReadonlyMap<Placement, ConffileDecision>, phase: number): Operation[] {
+  compose(
+    {
+      decisions,
+      gone,
+    }: {
+      readonly decisions: ReadonlyMap<Placement, ConffileDecision>;
+      readonly gone: GoneDecisions;
+    },
+    phase: number,
+  ): Operation[] {
     const { survey } = this.#context;
     const isDue = ({ path }: { readonly path: string }): boolean => survey.phase(path) === phase;
     const operations: Operation[] = [...this.#directoryChanges().filter(isDue)];
+    // before anything comes to their places
+    for (const [{ at, isTaken }, decision] of gone)
+      if (isTaken && decision === 'aside') operations.push(...this.#save(at));
     for (const path of survey.cleared) {
       if (!isDue({ path })) continue;
       const left =
@@ -159,6 +203,12 @@ export class Composer {
       else if (!this.#inTree(placement)) operations.push(this.#put(placement.staged, placement.path));
     }
     for (const path of survey.removals) if (isDue({ path })) operations.push(this.#remove(path));
+    for (const [{ at, isTaken }, decision] of gone) {
+      if (isTaken) continue;
+      const saved = decision === 'aside' ? this.#save(at) : [];
+      // a name that is too long for its copy: the user's work does not go
+      if (decision === 'remove' || saved.length > 0) operations.push(...saved, this.#remove(at));
+    }
     return operations;
   }
 
@@ -233,13 +283,16 @@ export class Composer {
         return this.#freeBeside(path, CONFFILE_NEW).map((free) => this.#put(staged, free));
       case 'replace-beside': {
         this.#keepAttributes(placement);
-        const saved = this.#freeBeside(path, CONFFILE_OLD).flatMap((copy): Operation[] => [
-          ...(this.#disk.exists(copy) ? [this.#remove(copy)] : []),
-          { kind: 'save', path, copy },
-        ]);
-        return [...saved, this.#put(staged, path)];
+        return [...this.#save(path), this.#put(staged, path)];
       }
     }
+  }
+
+  #save(path: BytePath): Operation[] {
+    return this.#freeBeside(path, CONFFILE_OLD).flatMap((copy): Operation[] => [
+      ...(this.#disk.exists(copy) ? [this.#remove(copy)] : []),
+      { kind: 'save', path, copy },
+    ]);
   }
 
   // The name beside a conffile, unless it is too long, a directory, or another package's.

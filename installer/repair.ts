@@ -18,7 +18,7 @@ import { commitJournal, touchedDirectories, uncommitJournal, writeJournal, type 
 import type { FileTarget, FileTargets } from './lay-out.js';
 import { perform, type Operation } from './operations.js';
 import { Owners } from './owners.js';
-import { CONFFILE_OLD } from './plan.js';
+import { CONFFILE_OLD } from './conffiles.js';
 import { finish, rollBack, sweepStaging } from './recover.js';
 import { grouped, planRepair, type Item, type LeftPath, type RepairPlan } from './repair-plan.js';
 import type { OpenRoot } from './root.js';
@@ -273,6 +273,7 @@ const EMPTY = {
   placements: [],
   cleared: [],
   removals: [],
+  gone: [],
   going: new Set<string>(),
   prune: [],
   lost: new Map(),
