@@ -7,12 +7,11 @@
  * Written as part of the transaction, with what it was kept for undoing. Packages that somebody installed with dpkg itself keep their
  * paragraphs. Nothing is ever read from it about our own packages: gtpkg's status decides.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import { parseParagraphs } from '../model/deb822.js';
 import type { Sha256 } from '../model/ids.js';
 import { eachOwnPath, readManifest } from './claims.js';
+import { digestsAt } from './digests.js';
 import type { Disk } from './disk.js';
 import { DPKG_DIR } from './diversions.js';
 import { DpkgLive, type ParagraphOf } from './dpkg-live.js';
@@ -26,7 +25,6 @@ import type { InstalledPackage, RootStatus } from './status.js';
 import { triggerLines } from './trigger-lines.js';
 import { Walk } from './walk.js';
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const EXECUTABLE = new Set(['preinst', 'postinst', 'prerm', 'postrm', 'config']);
 
 /** What is to be done to the database, and who looks after it while scripts run. */
@@ -260,7 +258,7 @@ class Writer {
 
   #md5OnDisk(name: string, path: BytePath, sha256: Sha256): string {
     const at = quietly(this.#walk, this.#context.prepared.input.diversions.place(path, name));
-    const found = at === undefined ? undefined : this.#digests(at, ['md5', 'sha256']);
+    const found = at === undefined ? undefined : digestsAt(this.#disk, at, ['md5', 'sha256']);
     return found?.[0] !== undefined && found[1] === sha256 ? found[0] : UNKNOWN_MD5;
   }
 
@@ -277,21 +275,7 @@ class Writer {
   }
 
   #md5(path: string): string | undefined {
-    return this.#digests(path, ['md5'])?.[0];
-  }
-
-  #digests(path: string, algorithms: readonly string[]): readonly string[] | undefined {
-    if (this.#disk.lstat(path)?.isFile() !== true) return undefined;
-    const hashes = algorithms.map((each) => createHash(each));
-    const buffer = Buffer.allocUnsafe(256 * 1024);
-    const fd = openSync(this.#disk.at(path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer))
-        for (const hash of hashes) hash.update(buffer.subarray(0, got));
-    } finally {
-      closeSync(fd);
-    }
-    return hashes.map((hash) => hash.digest('hex'));
+    return digestsAt(this.#disk, path, ['md5'])?.[0];
   }
 
   #triggers(): void {

@@ -179,10 +179,13 @@ class Surveyor {
 
   // Nobody ships gtpkg's own state.
   #guard(slot: Slot, at: string, isDirectory: boolean): void {
+    if (this.#isState(at) && !(isDirectory && at === this.#context.state.top))
+      throw ownState(at, slot.by.name);
+  }
+
+  #isState(at: string): boolean {
     const { top } = this.#context.state;
-    if (at.startsWith(`${top}/`) || (!isDirectory && at === top)) {
-      throw fileConflict(at, slot.by.name, 'gtpkg', "gtpkg's own state is there");
-    }
+    return at === top || at.startsWith(`${top}/`);
   }
 
   #placements(): Placement[] {
@@ -237,6 +240,7 @@ class Surveyor {
   #gone(): GoneAt[] {
     return this.#plan.gone.flatMap((one) => {
       const at = quietly(this.#now, one.path);
+      if (at !== undefined && this.#isState(at)) throw ownState(at, one.by.name);
       const isFile = at !== undefined && this.#disk.look(at).kind === 'other';
       const isFree = !this.#solids.has(at ?? '') && this.#ground.fresh(at ?? '') === undefined;
       return isFile && (one.isTaken || isFree) ? [{ ...one, at }] : [];
@@ -318,4 +322,8 @@ class Surveyor {
     if (paths === undefined) this.#lost.set(name, new Set([path]));
     else paths.add(path);
   }
+}
+
+function ownState(at: string, name: string): GtpkgError {
+  return fileConflict(at, name, 'gtpkg', "gtpkg's own state is there");
 }

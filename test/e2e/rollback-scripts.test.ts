@@ -181,10 +181,6 @@ exit 0
   });
 
   test('a rollback whose script fails is taken back whole, whichever script it is', async () => {
-    const back = (failing: string): string[] => {
-      const [name = '', , script = '', verb = ''] = failing.split(' ');
-      return [name, script, verb];
-    };
     for (const [failing, ends] of [
       ['tool 1.0 preinst upgrade', 'base 2.0 postinst abort-upgrade 1.0'],
       ['tool 1.0 postinst configure', 'base 2.0 postinst abort-upgrade 1.0'],
@@ -192,10 +188,10 @@ exit 0
       fs.writeFileSync(root('fail'), `${failing}\n`);
       const failed = await world.fails(['rollback', '2', '--offline'], home);
       fs.rmSync(root('fail'));
-      assert.equal(failed.code, 'SCRIPT_FAILED', back(failing).join(' '));
+      assert.equal(failed.code, 'SCRIPT_FAILED', failing);
       assert.match(failed.hint, /back in the state before/);
       const made = calls();
-      assert.ok(made.some((line) => line.startsWith(failing)), made.join('\n')); // prettier-ignore
+      assert.ok(made.some((line) => line.startsWith(failing)), made.join('\n'));
       assert.ok(made.includes('tool 2.0 postinst abort-upgrade 1.0'), made.join('\n'));
       assert.ok(made.includes('tool 1.0 postrm abort-upgrade 2.0 1.0'), made.join('\n'));
       assert.equal(made.at(-1), ends, made.join('\n'));
@@ -239,8 +235,8 @@ exit 0
       'base 2.0 postinst abort-upgrade 1.0',
     ]);
     assert.deepEqual(await tree(), states[3]);
-    const { transactions } = await world.json<{ transactions: { result?: string }[] }>(['history'], home);
-    assert.ok(JSON.stringify(transactions).includes('undone'));
+    const { undone } = await world.json<{ undone: { command: string }[] }>(['history'], home);
+    assert.match(undone[0]?.command ?? '', /rollback 2 --offline/);
     await gtpkg('rollback', '2', '--offline');
     assert.deepEqual(calls(), upgraded('2.0', '1.0'));
     assert.deepEqual(await tree(), states[2]);

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { verifyAll } from '../../installer/index.js';
+import { FileSink } from '../../installer/lay-out.js';
+import { repairRoot } from '../../installer/repair.js';
 import { dpkg, dpkgRoot, deb, dpkgStates, noDpkg } from './debs.js';
 import * as h from './helpers.js';
 
@@ -142,4 +145,26 @@ test('dpkg goes where nobody else used it: nothing of its database is left to be
   await h.run(dir, [h.remove('dpkg', true)], OUTSIDE);
   const left = h.exists(dir, 'var/lib/dpkg') ? fs.readdirSync(join(dir, 'var/lib/dpkg'), { recursive: true }) : [];
   assert.deepEqual(left.filter((name) => !fs.statSync(join(dir, 'var/lib/dpkg', String(name))).isDirectory()), []);
+}); // prettier-ignore
+
+test('a file that was not as signed when dpkg came, and is repaired: dpkg knows it then', { skip: noDpkg() }, async (t) => {
+  const dir = h.tempDir(t);
+  await h.run(dir, [h.install(aa('1')), h.install(bb)], OUTSIDE);
+  h.write(dir, 'usr/share/bb', 'not as signed');
+  await h.run(dir, [h.install(theDpkg)], OUTSIDE);
+  const root = await h.open(dir);
+  try {
+    await repairRoot(root, {
+      differences: (await verifyAll(dir)).differences,
+      conffiles: 'keep',
+      command: 'test',
+      now: h.NOW,
+      report: () => undefined,
+      contents: (_pkg, targets) => h.release(bb).extract(new FileSink(root.disk, targets, () => undefined)),
+    });
+  } finally {
+    root.close();
+  }
+  assert.equal(h.read(dir, 'usr/share/bb'), 'bb');
+  sound(dir);
 }); // prettier-ignore

@@ -159,6 +159,18 @@ test('taken away by a transaction that is stopped at every change: all old or al
   }
 });
 
+test("attack: gtpkg's own state is taken away, also through a link: refused", async (t) => {
+  const dir = h.tempDir(t);
+  await h.run(dir, [h.install(pkg('aa', '1', 'one'))]);
+  fs.symlinkSync('lib/gtpkg', join(dir, 'var/short'));
+  const before = h.wholeState(dir);
+  for (const path of ['var/lib/gtpkg/status', 'var/short/status', 'var/lib/gtpkg/manifests/aa']) {
+    const taker = { name: 'evil', files: { 'usr/evil': '' }, gone: [path] };
+    await assert.rejects(h.run(dir, [h.install(taker)]), h.coded('FILE_CONFLICT', /gtpkg's own state/));
+  }
+  assert.deepEqual(h.wholeState(dir), before);
+});
+
 test('a link or a directory that the user made of it is not taken away', async (t) => {
   const dir = h.tempDir(t);
   for (const make of [(at: string) => fs.symlinkSync('../../usr/aa', at), (at: string) => fs.mkdirSync(at)]) {
