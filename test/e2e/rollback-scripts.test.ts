@@ -191,7 +191,10 @@ exit 0
       assert.equal(failed.code, 'SCRIPT_FAILED', failing);
       assert.match(failed.hint, /back in the state before/);
       const made = calls();
-      assert.ok(made.some((line) => line.startsWith(failing)), made.join('\n'));
+      assert.ok(
+        made.some((line) => line.startsWith(failing)),
+        made.join('\n'),
+      );
       assert.ok(made.includes('tool 2.0 postinst abort-upgrade 1.0'), made.join('\n'));
       assert.ok(made.includes('tool 1.0 postrm abort-upgrade 2.0 1.0'), made.join('\n'));
       assert.equal(made.at(-1), ends, made.join('\n'));
