@@ -9,14 +9,12 @@
  */
 import { joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import { parseParagraphs } from '../model/deb822.js';
-import type { Sha256 } from '../model/ids.js';
-import { eachOwnPath, readManifest } from './claims.js';
-import { digestsAt } from './digests.js';
+import { eachOwnPath } from './claims.js';
 import type { Disk } from './disk.js';
 import { DPKG_DIR } from './diversions.js';
 import { DpkgLive, type ParagraphOf } from './dpkg-live.js';
-import { dpkgParagraph, infoName, listFile, triggerFiles, UNKNOWN_MD5, type DpkgState } from './dpkg-text.js';
-import { quietly } from './foresee.js';
+import { Sums, withoutLost } from './dpkg-sums.js';
+import { dpkgParagraph, infoName, listFile, triggerFiles, type DpkgState } from './dpkg-text.js';
 import type { Operation } from './operations.js';
 import type { Incoming } from './plan.js';
 import type { Prepared } from './prepare.js';
@@ -57,7 +55,7 @@ export function dpkgChange(context: DpkgContext): DpkgChange | undefined {
 class Writer {
   readonly #context: DpkgContext;
   readonly #disk: Disk;
-  readonly #walk: Walk;
+  readonly #sums: Sums;
   readonly #dir: BytePath;
   readonly #operations: Operation[] = [];
   readonly #made = new Set<string>();
@@ -66,8 +64,9 @@ class Writer {
   constructor(context: DpkgContext) {
     this.#context = context;
     this.#disk = context.prepared.root.disk;
-    this.#walk = new Walk((at) => this.#disk.look(at), this.#disk.root === '/');
-    this.#dir = this.#walk.directory(DPKG_DIR);
+    this.#dir = new Walk((at) => this.#disk.look(at), this.#disk.root === '/').directory(DPKG_DIR);
+    const { diversions } = context.prepared.input;
+    this.#sums = new Sums({ disk: this.#disk, diversions, staging: context.staging });
   }
 
   write(): DpkgChange {
@@ -188,9 +187,8 @@ class Writer {
     // now: the files are about to leave the staging area
     const digests = new Map(
       pkg.conffiles.map(({ path, sha256 }) => {
-        const staged = by === undefined ? undefined : this.#context.staging.staged(pkg.name, path);
-        const known = (staged === undefined ? undefined : this.#md5(staged)) ?? before.get(path);
-        return [path, known ?? this.#md5OnDisk(pkg.name, path, sha256)];
+        const known = this.#sums.ofStaged(by, path) ?? before.get(path);
+        return [path, known ?? this.#sums.onDisk(pkg.name, path, sha256)];
       }),
     );
     return (path) => digests.get(path);
@@ -219,63 +217,22 @@ class Writer {
     if (isThere && conffiles.length > 0)
       files.set(`${name}.conffiles`, Buffer.from(conffiles.join(''), 'latin1'));
     if (by !== undefined) {
-      files.set(`${name}.md5sums`, this.#md5sums(by, new Set(by.release.conffiles)));
+      files.set(`${name}.md5sums`, this.#sums.ofIncoming(by));
       for (const [script, bytes] of by.release.scripts) files.set(`${name}.${script}`, bytes);
       return files;
     }
     if (isThere)
       files.set(
         `${name}.md5sums`,
-        known?.has(`${name}.md5sums`) === true ? this.#kept(pkg, lost) : this.#md5sumsOnDisk(pkg, lost),
+        known?.has(`${name}.md5sums`) === true
+          ? withoutLost(this.#disk.read(this.#at(`info/${name}.md5sums`)), lost)
+          : this.#sums.ofInstalled(pkg),
       );
     const scripts = joinPath(this.#context.prepared.root.state.scripts, pkg.name);
     for (const script of this.#disk.exists(scripts) ? this.#disk.list(scripts) : [])
       if (isThere || script === 'postrm')
         files.set(`${name}.${script}`, this.#disk.read(joinPath(scripts, script)));
     return files;
-  }
-
-  // Without the lines of what another package has taken over.
-  #kept(pkg: InstalledPackage, lost: ReadonlySet<string>): Buffer {
-    const bytes = this.#disk.read(this.#at(`info/${infoName(pkg)}.md5sums`));
-    const lines = bytes.toString('latin1').split('\n');
-    return Buffer.from(lines.filter((line) => !lost.has(line.slice(34))).join('\n'), 'latin1');
-  }
-
-  // Of a package that was there before dpkg. A file that is not what the manifest says gets a sum that it cannot have, so that `dpkg -V` names it.
-  #md5sumsOnDisk(pkg: InstalledPackage, lost: ReadonlySet<string>): Buffer {
-    const conffiles = new Set<string>(pkg.conffiles.map(({ path }) => path));
-    const sums = new Map<string, string>();
-    const lines: string[] = [];
-    for (const { type, path, link, sha256 } of readManifest(this.#disk.root, pkg)) {
-      if (type === 'f' && !conffiles.has(path) && sha256 !== undefined)
-        sums.set(path, this.#md5OnDisk(pkg.name, path, sha256));
-      const md5 = type === 'f' ? sums.get(path) : type === 'h' ? sums.get(link ?? '') : undefined;
-      if (md5 !== undefined && !lost.has(path)) lines.push(`${md5}  ${path}\n`);
-    }
-    return Buffer.from(lines.join(''), 'latin1');
-  }
-
-  #md5OnDisk(name: string, path: BytePath, sha256: Sha256): string {
-    const at = quietly(this.#walk, this.#context.prepared.input.diversions.place(path, name));
-    const found = at === undefined ? undefined : digestsAt(this.#disk, at, ['md5', 'sha256']);
-    return found?.[0] !== undefined && found[1] === sha256 ? found[0] : UNKNOWN_MD5;
-  }
-
-  #md5sums(by: Incoming, conffiles: ReadonlySet<string>): Buffer {
-    const { staging } = this.#context;
-    const lines = by.release.manifest.flatMap(({ type, path, link }) => {
-      if ((type !== 'f' && type !== 'h') || conffiles.has(path)) return [];
-      const staged = staging.staged(by.name, path);
-      const known = staging.md5(by.name, link ?? path);
-      const md5 = staged === undefined ? undefined : (known ?? this.#md5(staged));
-      return md5 === undefined ? [] : [`${md5}  ${path}\n`];
-    });
-    return Buffer.from(lines.join(''), 'latin1');
-  }
-
-  #md5(path: string): string | undefined {
-    return digestsAt(this.#disk, path, ['md5'])?.[0];
   }
 
   #triggers(): void {

@@ -7,7 +7,8 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { GtpkgError } from '../model/errors.js';
 import { askConffiles } from './ask-conffiles.js';
-import { Composer, conffileDecisions, goneDecisions, keptConffiles, type KeptConffile } from './compose.js';
+import { Composer } from './compose.js';
+import { conffileDecisions, goneDecisions, keptConffiles, type KeptConffile } from './conffile-decisions.js';
 import { diskError } from './disk-error.js';
 import type { DpkgLive } from './dpkg-live.js';
 import {

@@ -6,13 +6,8 @@ import { joinPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
 import type { AskConffile } from './ask-conffiles.js';
 import { gatherClaims, readManifest } from './claims.js';
-import {
-  conffileDecisions,
-  goneDecisions,
-  keptConffiles,
-  type ComposeContext,
-  type KeptConffile,
-} from './compose.js';
+import type { ComposeContext } from './compose.js';
+import { conffileDecisions, goneDecisions, keptConffiles, type KeptConffile } from './conffile-decisions.js';
 import { copiesOf } from './conffiles.js';
 import type { ConffilePolicy } from './conffiles.js';
 import { diskError } from './disk-error.js';

@@ -9,12 +9,9 @@ import { randomBytes } from 'node:crypto';
 import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
 import type { Difference, DifferenceKind } from './check.js';
-import { digestsAt } from './digests.js';
 import { diskError } from './disk-error.js';
-import { DPKG_DIR, readDiversions } from './diversions.js';
-import { infoName, UNKNOWN_MD5 } from './dpkg-text.js';
+import { readDiversions } from './diversions.js';
 import { makeHardLink, makeNode } from './entries.js';
-import { quietly } from './foresee.js';
 import { Ground } from './ground.js';
 import { actor, formatHistory, historyCommand, historyName, nextId } from './history.js';
 import { commitJournal, touchedDirectories, uncommitJournal, writeJournal, type Journal } from './journal.js';
@@ -24,6 +21,7 @@ import { Owners } from './owners.js';
 import { CONFFILE_OLD } from './conffiles.js';
 import { finish, rollBack, sweepStaging } from './recover.js';
 import { grouped, planRepair, type Item, type LeftPath, type RepairPlan } from './repair-plan.js';
+import { newSums } from './repair-sums.js';
 import type { OpenRoot } from './root.js';
 import { Staging } from './stage.js';
 import type { InstalledPackage } from './status.js';
@@ -122,7 +120,10 @@ class Repair {
       }
       for (const item of rest) this.#put(item, places.get(item));
       const repaired = items.map(({ pkg, entry, kinds }) => ({ package: pkg.name, path: entry.path, kinds }));
-      this.#sums(staging, rest, places);
+      for (const { name, at, bytes } of newSums(disk, rest, places)) {
+        const staged = staging.create(`sums-${name}`, bytes);
+        this.#operations.push({ kind: 'replace', staged, path: at, backup: this.#backup(staged) });
+      }
       this.#history(staging, repaired);
       await disk.flush(staging.written, journal.areas);
       await carryOut(this.#root, journal);
@@ -247,32 +248,6 @@ class Repair {
   #backup(near: string): string {
     const area = this.#ground.areas.find(({ path }) => near.startsWith(`${path}/`)) ?? this.#ground.areas[0];
     return joinPath(area?.path ?? ('' as BytePath), `b${this.#counter++}`);
-  }
-
-  // dpkg that joined when the file was not as signed had no sum for it (dpkg-database.ts): now there is one.
-  #sums(
-    staging: Staging,
-    items: readonly Item[],
-    places: ReadonlyMap<Item, { readonly staged: BytePath }>,
-  ): void {
-    const { disk } = this.#root;
-    const walk = new Walk((at) => disk.look(at), disk.root === '/');
-    for (const [pkg, all] of grouped(items, (item) => item.pkg)) {
-      const at = quietly(walk, `${DPKG_DIR}/info/${infoName(pkg)}.md5sums`);
-      if (at === undefined || disk.lstat(at)?.isFile() !== true) continue;
-      const text = disk.read(at).toString('latin1');
-      let next = text;
-      for (const item of all) {
-        const staged = places.get(item)?.staged;
-        const line = `${UNKNOWN_MD5}  ${item.entry.path}\n`;
-        if (staged === undefined || item.entry.type === 'l' || !next.includes(line)) continue;
-        const md5 = digestsAt(disk, staged, ['md5'])?.[0] ?? UNKNOWN_MD5;
-        next = next.replace(line, () => `${md5}  ${item.entry.path}\n`);
-      }
-      if (next === text) continue;
-      const staged = staging.create(`sums-${pkg.name}`, Buffer.from(next, 'latin1'));
-      this.#operations.push({ kind: 'replace', staged, path: at, backup: this.#backup(staged) });
-    }
   }
 
   #history(staging: Staging, repaired: readonly RepairedPath[]): void {

@@ -7,7 +7,7 @@
 import { GtpkgError } from '../model/errors.js';
 import { joinPath } from '../model/bytes.js';
 import { readManifest } from './claims.js';
-import { digestOnDisk } from './compose.js';
+import { digestOnDisk } from './conffile-decisions.js';
 import { CONFFILE_NEW, copiesOf } from './conffiles.js';
 import { quietly } from './foresee.js';
 import { historyIds, pinOf, readHistoryEntry, stateAfter, type HistoryPin } from './history.js';
