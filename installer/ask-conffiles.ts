@@ -2,7 +2,8 @@
  * Asks about conffiles that the user and the package changed, once everything is staged and before the root changes: whoever answers with ^C
  * has lost nothing.
  */
-import { conffileDecisions, keptConffiles, type ComposeContext } from './compose.js';
+import type { ComposeContext } from './compose.js';
+import { conffileDecisions, keptConffiles } from './conffile-decisions.js';
 import type { ConffilePolicy } from './conffiles.js';
 
 /** A conffile that both sides changed. */

@@ -57,9 +57,9 @@ function installAction({ old, version }: Incoming): ChangeAction {
 }
 
 function installed(by: Incoming, end: EndState, { runsScripts, diversions }: PlanInput): InstalledPackage {
-  const { pin, control, conffiles, manifest, scripts } = by.release;
+  const { pin, control, conffiles, goneConffiles, manifest, scripts } = by.release;
   const paths = new Map(manifest.map((entry) => [entry.path as string, entry]));
-  const shipped = new Set(conffiles);
+  const known = new Set([...conffiles, ...goneConffiles]);
   const current = conffiles.flatMap((path) => {
     const entry = paths.get(path);
     const slot = end.slots.get(diversions.place(path as BytePath, by.name));
@@ -68,9 +68,7 @@ function installed(by: Incoming, end: EndState, { runsScripts, diversions }: Pla
   });
   // what the user may have changed stays, although nobody ships it any more
   const obsolete = (by.old?.conffiles ?? []).flatMap(({ path, sha256 }) =>
-    shipped.has(path) || taken(diversions.place(path, by.name), end)
-      ? []
-      : [{ path, sha256, obsolete: true }],
+    known.has(path) || taken(diversions.place(path, by.name), end) ? [] : [{ path, sha256, obsolete: true }],
   );
   return {
     name: pin.name,

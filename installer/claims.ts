@@ -18,6 +18,8 @@ export interface Claim {
   readonly type: EntryType;
   /** as the package spells it, where it was diverted */
   readonly spelled?: BytePath;
+  /** a conffile that it no longer ships */
+  readonly obsolete?: true;
 }
 
 /** Claims by path as the packages spell it. */
@@ -123,15 +125,16 @@ export function gatherClaims(
   const claims = new Map<string, Claim[]>();
   for (const pkg of status.values()) {
     if (pkg.state !== 'installed' || scope.leaving.has(pkg.name)) continue;
-    // what a package no longer ships is anyone's to take over
-    eachShippedPath(dir, pkg, (type, spelled) => {
+    const add = (type: EntryType, spelled: BytePath, more: Pick<Claim, 'obsolete'> = {}): void => {
       const path = type === 'd' ? spelled : scope.diversions.place(spelled, pkg.name);
       if (!scope.wanted.has(path)) return;
-      const claim = { name: pkg.name, type, ...(path === spelled ? {} : { spelled }) };
+      const claim = { name: pkg.name, type, ...(path === spelled ? {} : { spelled }), ...more };
       const there = claims.get(path);
       if (there === undefined) claims.set(path, [claim]);
       else there.push(claim);
-    });
+    };
+    eachShippedPath(dir, pkg, add);
+    for (const { path, obsolete } of pkg.conffiles) if (obsolete) add('f', path, { obsolete });
   }
   return claims;
 }

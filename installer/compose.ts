@@ -5,36 +5,19 @@
  * Order: permissions of directories · what has to make room · new directory trees · files and links · conffiles · what goes.
  * Each operation is atomic; until the commit all of them can be taken back.
  */
-import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
-import type { Sha256 } from '../model/ids.js';
-import { MAX_NAME } from '../model/limits.js';
+import { joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import type { ManifestEntry } from '../model/manifest.js';
-import {
-  decideConffile,
-  type ConffileDecision,
-  type ConffileFacts,
-  type ConffilePolicy,
-} from './conffiles.js';
+import { beside, type GoneDecisions } from './conffile-decisions.js';
+import { CONFFILE_NEW, CONFFILE_OLD, type ConffileDecision, type ConffilePolicy } from './conffiles.js';
 import type { Attributes, Disk } from './disk.js';
 import { firstLeft } from './emptied.js';
 import type { Operation } from './operations.js';
 import type { Owners } from './owners.js';
-import { CONFFILE_NEW, CONFFILE_OLD, type PlanInput, type Slot, type TransactionPlan } from './plan.js';
+import type { PlanInput, Slot, TransactionPlan } from './plan.js';
 import type { FreshDirectory } from './ground.js';
 import type { Placement, Survey } from './survey.js';
 import { lateDiversions } from './late-diversions.js';
 import { obstructed } from './walk.js';
-
-/** A conffile that the user changed and that changed in the package too. */
-export interface KeptConffile {
-  readonly package: string;
-  readonly path: string;
-  /** the user's version is in place, the new one is at `other` (or the reverse); undefined: the name would be too long */
-  readonly kept: 'user' | 'new';
-  readonly other: string | undefined;
-}
 
 export interface ComposeContext {
   readonly disk: Disk;
@@ -45,63 +28,6 @@ export interface ComposeContext {
   readonly policy: ConffilePolicy;
   /** by path: what the user said of a single conffile */
   readonly answers: Map<string, ConffilePolicy>;
-}
-
-/** SHA-256 of a regular file below the root; `absent` or `special` for anything else. Never follows a link, never blocks on a fifo. */
-export async function digestOnDisk(disk: Disk, path: string): Promise<Sha256 | 'absent' | 'special'> {
-  const stats = disk.lstat(path);
-  if (stats === undefined) return 'absent';
-  if (!stats.isFile()) return 'special';
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const hash = createHash('sha256');
-  const flags = (O_RDONLY | O_NOFOLLOW | O_NONBLOCK) as unknown as string;
-  for await (const chunk of createReadStream(disk.at(path), { flags })) hash.update(chunk as Buffer);
-  return hash.digest('hex') as Sha256;
-}
-
-/**
- * What is to be done about each conffile, as things are on the disk now.
- * @param phase - of those that come in it; default: of all
- */
-export async function conffileDecisions(
-  context: ComposeContext,
-  phase?: number,
-): Promise<ReadonlyMap<Placement, ConffileDecision>> {
-  const decisions = new Map<Placement, ConffileDecision>();
-  for (const placement of context.survey.placements) {
-    const { conffile } = placement;
-    if (conffile?.entry.sha256 === undefined) continue;
-    if (phase !== undefined && context.survey.phase(placement.path) !== phase) continue;
-    const isTree = placement.inTree && !context.disk.exists(parentPath(placement.path));
-    const current: ConffileFacts['current'] = isTree
-      ? 'absent'
-      : await digestOnDisk(context.disk, placement.path);
-    decisions.set(
-      placement,
-      decideConffile(
-        { base: conffile.base, dist: conffile.entry.sha256, current },
-        context.answers.get(placement.path) ?? context.policy,
-      ),
-    );
-  }
-  return decisions;
-}
-
-/** The conffiles that both sides changed, for the report. */
-export function keptConffiles(decisions: ReadonlyMap<Placement, ConffileDecision>): KeptConffile[] {
-  return [...decisions].flatMap(([{ path, slot }, decision]): KeptConffile[] => {
-    if (decision !== 'keep-beside' && decision !== 'replace-beside') return [];
-    const kept = decision === 'keep-beside' ? 'user' : 'new';
-    const other = beside(path, kept === 'user' ? CONFFILE_NEW : CONFFILE_OLD);
-    return [
-      { package: slot.by.name, path: `/${pathToText(path)}`, kept, other: other && `/${pathToText(other)}` },
-    ];
-  });
-}
-
-function beside(path: string, end: string): BytePath | undefined {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  return name.length + end.length > MAX_NAME ? undefined : (`${path}${end}` as BytePath);
 }
 
 /** Finds the operations of one phase after the other. */
@@ -123,13 +49,25 @@ export class Composer {
   }
 
   /**
-   * @param decisions - about the conffiles of the phase
+   * @param decisions - about the conffiles of the phase; `gone`: about those that are taken away
    * @throws GtpkgError ROOT_OBSTRUCTED when the root changed so that the survey no longer fits; the system's errors
    */
-  compose(decisions: ReadonlyMap<Placement, ConffileDecision>, phase: number): Operation[] {
+  compose(
+    {
+      decisions,
+      gone,
+    }: {
+      readonly decisions: ReadonlyMap<Placement, ConffileDecision>;
+      readonly gone: GoneDecisions;
+    },
+    phase: number,
+  ): Operation[] {
     const { survey } = this.#context;
     const isDue = ({ path }: { readonly path: string }): boolean => survey.phase(path) === phase;
     const operations: Operation[] = [...this.#directoryChanges().filter(isDue)];
+    // before anything comes to their places
+    for (const [{ at, isTaken }, decision] of gone)
+      if (isTaken && decision === 'aside') operations.push(...this.#save(at));
     for (const path of survey.cleared) {
       if (!isDue({ path })) continue;
       const left =
@@ -159,6 +97,12 @@ export class Composer {
       else if (!this.#inTree(placement)) operations.push(this.#put(placement.staged, placement.path));
     }
     for (const path of survey.removals) if (isDue({ path })) operations.push(this.#remove(path));
+    for (const [{ at, isTaken }, decision] of gone) {
+      if (isTaken) continue;
+      const saved = decision === 'aside' ? this.#save(at) : [];
+      // a name that is too long for its copy: the user's work does not go
+      if (decision === 'remove' || saved.length > 0) operations.push(...saved, this.#remove(at));
+    }
     return operations;
   }
 
@@ -233,13 +177,16 @@ export class Composer {
         return this.#freeBeside(path, CONFFILE_NEW).map((free) => this.#put(staged, free));
       case 'replace-beside': {
         this.#keepAttributes(placement);
-        const saved = this.#freeBeside(path, CONFFILE_OLD).flatMap((copy): Operation[] => [
-          ...(this.#disk.exists(copy) ? [this.#remove(copy)] : []),
-          { kind: 'save', path, copy },
-        ]);
-        return [...saved, this.#put(staged, path)];
+        return [...this.#save(path), this.#put(staged, path)];
       }
     }
+  }
+
+  #save(path: BytePath): Operation[] {
+    return this.#freeBeside(path, CONFFILE_OLD).flatMap((copy): Operation[] => [
+      ...(this.#disk.exists(copy) ? [this.#remove(copy)] : []),
+      { kind: 'save', path, copy },
+    ]);
   }
 
   // The name beside a conffile, unless it is too long, a directory, or another package's.

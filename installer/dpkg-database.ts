@@ -1,16 +1,19 @@
 /**
  * Keeps /var/lib/dpkg true in roots that have dpkg, so that dpkg, apt and maintainer scripts find there what gtpkg installed.
  *
+ * When dpkg joins packages that are there already, MD5 sums come from their files, where these still are what the signed manifests say. When dpkg
+ * goes, its records of our packages go with it: nobody would keep them true.
+ *
  * Written as part of the transaction, with what it was kept for undoing. Packages that somebody installed with dpkg itself keep their
  * paragraphs. Nothing is ever read from it about our own packages: gtpkg's status decides.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
 import { joinPath, parentPath, type BytePath } from '../model/bytes.js';
 import { parseParagraphs } from '../model/deb822.js';
 import { eachOwnPath } from './claims.js';
 import type { Disk } from './disk.js';
-import { DPKG_DIR, DpkgLive, type ParagraphOf } from './dpkg-live.js';
+import { DPKG_DIR } from './diversions.js';
+import { DpkgLive, type ParagraphOf } from './dpkg-live.js';
+import { Sums, withoutLost } from './dpkg-sums.js';
 import { dpkgParagraph, infoName, listFile, triggerFiles, type DpkgState } from './dpkg-text.js';
 import type { Operation } from './operations.js';
 import type { Incoming } from './plan.js';
@@ -25,7 +28,8 @@ const EXECUTABLE = new Set(['preinst', 'postinst', 'prerm', 'postrm', 'config'])
 /** What is to be done to the database, and who looks after it while scripts run. */
 export interface DpkgChange {
   readonly operations: readonly Operation[];
-  readonly live: DpkgLive;
+  /** undefined: dpkg goes */
+  readonly live: DpkgLive | undefined;
 }
 
 /** What the writing of files needs: the state operations' own. */
@@ -42,13 +46,16 @@ export interface DpkgContext {
 
 /** Undefined where dpkg is not among the packages of the root. @throws the system's errors; GtpkgError STATUS_CORRUPT, ROOT_OBSTRUCTED */
 export function dpkgChange(context: DpkgContext): DpkgChange | undefined {
-  const { status } = context;
-  return status.get('dpkg')?.state === 'installed' ? new Writer(context).write() : undefined;
+  const { status, prepared } = context;
+  const isThere = (of: RootStatus): boolean => of.get('dpkg')?.state === 'installed';
+  if (isThere(status)) return new Writer(context).write();
+  return isThere(prepared.input.status) ? new Writer(context).leave() : undefined;
 }
 
 class Writer {
   readonly #context: DpkgContext;
   readonly #disk: Disk;
+  readonly #sums: Sums;
   readonly #dir: BytePath;
   readonly #operations: Operation[] = [];
   readonly #made = new Set<string>();
@@ -58,6 +65,8 @@ class Writer {
     this.#context = context;
     this.#disk = context.prepared.root.disk;
     this.#dir = new Walk((at) => this.#disk.look(at), this.#disk.root === '/').directory(DPKG_DIR);
+    const { diversions } = context.prepared.input;
+    this.#sums = new Sums({ disk: this.#disk, diversions, staging: context.staging });
   }
 
   write(): DpkgChange {
@@ -67,14 +76,20 @@ class Writer {
     const incoming = new Map(plan.incoming.map((by) => [by.name, by]));
     const foreign = this.#foreign(isNew);
     const changed = new Set(plan.changes.map(({ name }) => name));
-    const there = this.#disk.look(this.#at('info')).kind === 'dir' ? this.#disk.list(this.#at('info')) : [];
+    const there = this.#infoFiles();
     const paragraphs = new Map<string, string>();
     const later = new Map<string, ParagraphOf>();
-    const stale = new Set(there.filter((file) => changed.has(ownerOfInfo(file))));
+    const stale = new Set<string>();
+    for (const [name, files] of there)
+      if (changed.has(name) || (input.status.has(name) && (isNew || !status.has(name))))
+        for (const file of files) stale.add(file);
     for (const pkg of status.values()) {
       const by = incoming.get(pkg.name);
       const old = foreign.ours.get(pkg.name);
-      if (!changed.has(pkg.name) && old !== undefined && !isNew) {
+      const known = there.get(pkg.name);
+      const isSame = !changed.has(pkg.name) && pkg === input.status.get(pkg.name);
+      const isWhole = pkg.state !== 'installed' || known?.has(`${infoName(pkg)}.md5sums`) === true;
+      if (isSame && isWhole && old !== undefined && !isNew) {
         paragraphs.set(pkg.name, old);
         continue;
       }
@@ -82,7 +97,7 @@ class Writer {
       const paragraph: ParagraphOf = (state) => dpkgParagraph(pkg, state, md5).toString();
       paragraphs.set(pkg.name, paragraph(stateNow(pkg, by !== undefined && this.#context.configures)));
       if (by !== undefined && !pkg.scriptsSkipped) later.set(pkg.name, paragraph);
-      for (const [file, bytes] of this.#info(pkg, by)) {
+      for (const [file, bytes] of this.#info(pkg, { by, known: isNew ? undefined : known })) {
         stale.delete(file);
         this.#put(
           `info/${file}`,
@@ -103,6 +118,37 @@ class Writer {
       operations: this.#operations,
       live: new DpkgLive(this.#disk, this.#dir, { paragraphs: all, later }),
     };
+  }
+
+  /** Takes our packages out of the database; what others installed with dpkg stays in it. */
+  leave(): DpkgChange {
+    const { input } = this.#context.prepared;
+    const { others } = this.#foreign(false);
+    for (const [name, files] of this.#infoFiles())
+      if (input.status.has(name)) for (const file of files) this.#remove(`info/${file}`);
+    for (const name of this.#files('triggers')) this.#remove(`triggers/${name}`);
+    if (others.size > 0) {
+      this.#put('status', Buffer.from([...others.values()].map((text) => `${text}\n`).join('')));
+    } else {
+      for (const name of ['status', 'available', 'arch', 'info/format'])
+        if (this.#disk.exists(this.#at(name))) this.#remove(name);
+    }
+    return { operations: this.#operations, live: undefined };
+  }
+
+  #files(directory: string): string[] {
+    const at = this.#at(directory);
+    return this.#disk.look(at).kind === 'dir' ? this.#disk.list(at) : [];
+  }
+
+  // By package.
+  #infoFiles(): ReadonlyMap<string, ReadonlySet<string>> {
+    const found = new Map<string, Set<string>>();
+    for (const file of this.#files('info')) {
+      const name = ownerOfInfo(file);
+      found.set(name, (found.get(name) ?? new Set()).add(file));
+    }
+    return found;
   }
 
   #at(name: string): BytePath {
@@ -131,7 +177,7 @@ class Writer {
     by: Incoming | undefined,
     old: string | undefined,
   ): (path: BytePath) => string | undefined {
-    // an obsolete conffile keeps the digest that dpkg has for it
+    // one that is not written now, or is obsolete, keeps the digest that dpkg has for it
     const before = new Map(
       [...(old ?? '').matchAll(/^ \/(\S.*) ([0-9a-f]{32})( obsolete)?$/gm)].map((match) => [
         match[1] ?? '',
@@ -140,67 +186,57 @@ class Writer {
     );
     // now: the files are about to leave the staging area
     const digests = new Map(
-      pkg.conffiles.map(({ path }) => {
-        const staged = by === undefined ? undefined : this.#context.staging.staged(pkg.name, path);
-        return [path, (staged === undefined ? undefined : this.#md5(staged)) ?? before.get(path)];
+      pkg.conffiles.map(({ path, sha256 }) => {
+        const known = this.#sums.ofStaged(by, path) ?? before.get(path);
+        return [path, known ?? this.#sums.onDisk(pkg.name, path, sha256)];
       }),
     );
     return (path) => digests.get(path);
   }
 
-  // The files of a package in `info`.
-  #info(pkg: InstalledPackage, by: Incoming | undefined): Map<string, Uint8Array> {
+  // The files of a package in `info`. `known`: those that are there now
+  #info(
+    pkg: InstalledPackage,
+    { by, known }: { readonly by: Incoming | undefined; readonly known: ReadonlySet<string> | undefined },
+  ): Map<string, Uint8Array> {
     const name = infoName(pkg);
     const files = new Map<string, Uint8Array>();
-    const paths: string[] = [];
+    // of what was removed, only conffiles and their directories are left
+    const paths: string[] = pkg.state === 'installed' ? ['.'] : [];
+    const lost = new Set<string>(pkg.replaced);
+    const obsolete = pkg.conffiles.flatMap((one) => (one.obsolete ? one.path : []));
     if (by === undefined) eachOwnPath(this.#disk.root, pkg, (_, path) => paths.push(path));
-    else for (const { path } of by.release.manifest) paths.push(path);
+    else {
+      for (const { path } of by.release.manifest) if (!lost.has(path)) paths.push(path);
+      paths.push(...obsolete);
+    }
     files.set(`${name}.list`, listFile(paths));
     const isThere = pkg.state === 'installed';
-    const conffiles = pkg.conffiles.filter(({ obsolete }) => !obsolete).map(({ path }) => `/${path}\n`);
+    const conffiles = pkg.conffiles.filter((one) => !one.obsolete).map(({ path }) => `/${path}\n`);
+    for (const path of by?.release.goneConffiles ?? []) conffiles.push(`remove-on-upgrade /${path}\n`);
     if (isThere && conffiles.length > 0)
       files.set(`${name}.conffiles`, Buffer.from(conffiles.join(''), 'latin1'));
     if (by !== undefined) {
-      files.set(`${name}.md5sums`, this.#md5sums(by, new Set(by.release.conffiles)));
+      files.set(`${name}.md5sums`, this.#sums.ofIncoming(by));
       for (const [script, bytes] of by.release.scripts) files.set(`${name}.${script}`, bytes);
-    } else {
-      const scripts = joinPath(this.#context.prepared.root.state.scripts, pkg.name);
-      for (const script of this.#disk.exists(scripts) ? this.#disk.list(scripts) : [])
-        if (isThere || script === 'postrm')
-          files.set(`${name}.${script}`, this.#disk.read(joinPath(scripts, script)));
+      return files;
     }
+    if (isThere)
+      files.set(
+        `${name}.md5sums`,
+        known?.has(`${name}.md5sums`) === true
+          ? withoutLost(this.#disk.read(this.#at(`info/${name}.md5sums`)), lost)
+          : this.#sums.ofInstalled(pkg),
+      );
+    const scripts = joinPath(this.#context.prepared.root.state.scripts, pkg.name);
+    for (const script of this.#disk.exists(scripts) ? this.#disk.list(scripts) : [])
+      if (isThere || script === 'postrm')
+        files.set(`${name}.${script}`, this.#disk.read(joinPath(scripts, script)));
     return files;
   }
 
-  #md5sums(by: Incoming, conffiles: ReadonlySet<string>): Buffer {
-    const { staging } = this.#context;
-    const lines = by.release.manifest.flatMap(({ type, path, link }) => {
-      if ((type !== 'f' && type !== 'h') || conffiles.has(path)) return [];
-      const staged = staging.staged(by.name, path);
-      const known = staging.md5(by.name, link ?? path);
-      const md5 = staged === undefined ? undefined : (known ?? this.#md5(staged));
-      return md5 === undefined ? [] : [`${md5}  ${path}\n`];
-    });
-    return Buffer.from(lines.join(''), 'latin1');
-  }
-
-  #md5(path: string): string | undefined {
-    if (this.#disk.lstat(path)?.isFile() !== true) return undefined;
-    const hash = createHash('md5');
-    const buffer = Buffer.allocUnsafe(256 * 1024);
-    const fd = openSync(this.#disk.at(path), 'r');
-    try {
-      for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer))
-        hash.update(buffer.subarray(0, got));
-    } finally {
-      closeSync(fd);
-    }
-    return hash.digest('hex');
-  }
-
   #triggers(): void {
-    const directory = this.#at('triggers');
-    const there = this.#disk.look(directory).kind === 'dir' ? this.#disk.list(directory) : [];
+    const there = this.#files('triggers');
     const files = triggerFiles(triggerLines(this.#context.prepared));
     for (const [name, bytes] of files) this.#put(`triggers/${name}`, bytes);
     for (const own of ['Unincorp', 'Lock'])

@@ -6,13 +6,11 @@
 import { joinPath, type BytePath } from '../model/bytes.js';
 import { MAX_DPKG_FILE } from '../model/limits.js';
 import type { Disk } from './disk.js';
+import { DPKG_DIR } from './diversions.js';
 import type { DpkgState } from './dpkg-text.js';
 import { quietly } from './foresee.js';
 import { parseUnincorp } from './triggers.js';
 import { Walk } from './walk.js';
-
-/** Where dpkg keeps its database. */
-export const DPKG_DIR = 'var/lib/dpkg';
 
 /** Takes back what scripts of a transaction that never was have asked of dpkg-trigger. @throws the system's errors */
 export function forgetTriggers(disk: Disk): void {

@@ -23,6 +23,9 @@ const NOT_KEPT = new Set([
   'sha256',
 ]);
 
+/** For the MD5 of bytes that are nowhere any more: no file has it, so to dpkg this one was changed, or deleted, by the user. */
+export const UNKNOWN_MD5 = '0'.repeat(32);
+
 /** The name of a package's files in `info`, without what follows the dot. */
 export function infoName({ name, architecture, fields }: InstalledPackage): string {
   return fields.get('Multi-Arch') === 'same' ? `${name}:${architecture}` : name;
@@ -37,7 +40,7 @@ export function dpkgParagraph(
   const want = state === 'config-files' ? 'deinstall' : pkg.held ? 'hold' : 'install';
   const conffiles = pkg.conffiles.map(
     ({ path, obsolete }) =>
-      `\n /${pathToText(path)} ${md5(path) ?? 'newconffile'}${obsolete ? ' obsolete' : ''}`,
+      `\n /${pathToText(path)} ${md5(path) ?? UNKNOWN_MD5}${obsolete ? ' obsolete' : ''}`,
   );
   const kept = [...pkg.fields.entries()].filter(([name]) => !NOT_KEPT.has(name.toLowerCase()));
   const isLast = (name: string): boolean => ['description', 'homepage'].includes(name.toLowerCase());
@@ -51,9 +54,9 @@ export function dpkgParagraph(
   ]);
 }
 
-/** `info/NAME.list`. @param paths - without leading slash */
+/** `info/NAME.list`. @param paths - without leading slash; '.' is the root itself */
 export function listFile(paths: readonly string[]): Buffer {
-  return Buffer.from(['/.', ...paths.map((path) => `/${path}`), ''].join('\n'), 'latin1');
+  return Buffer.from([...paths.map((path) => `/${path}`), ''].join('\n'), 'latin1');
 }
 
 /** `triggers/File`, and one file for each trigger that is a name. */

@@ -7,7 +7,8 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { GtpkgError } from '../model/errors.js';
 import { askConffiles } from './ask-conffiles.js';
-import { Composer, conffileDecisions, keptConffiles, type KeptConffile } from './compose.js';
+import { Composer } from './compose.js';
+import { conffileDecisions, goneDecisions, keptConffiles, type KeptConffile } from './conffile-decisions.js';
 import { diskError } from './disk-error.js';
 import type { DpkgLive } from './dpkg-live.js';
 import {
@@ -18,6 +19,7 @@ import {
   writeJournal,
   type Journal,
 } from './journal.js';
+import { isSameLaidDown, noteLaidDown, type LaidDown } from './laid-down.js';
 import { perform } from './operations.js';
 import { noteOutcome } from './outcomes.js';
 import { previewOf, type Prepared, type TransactionPreview, type TransactionRequest } from './prepare.js';
@@ -42,6 +44,7 @@ export class Execution {
   #journal: Journal;
   #length = 0;
   #dpkg: DpkgLive | undefined;
+  #laidDown: LaidDown | undefined;
 
   constructor(prepared: Prepared, request: RunningRequest, staging: Staging) {
     this.#prepared = prepared;
@@ -112,8 +115,9 @@ export class Execution {
   async #compose(phase: number, isLast: boolean): Promise<void> {
     const { compose, survey, root } = this.#prepared;
     const decisions = await conffileDecisions(compose, phase);
-    const operations = [...this.#journal.operations, ...this.#composer.compose(decisions, phase)];
-    this.#kept.push(...keptConffiles(decisions));
+    const gone = await goneDecisions(compose, phase);
+    const operations = [...this.#journal.operations, ...this.#composer.compose({ decisions, gone }, phase)];
+    this.#kept.push(...keptConffiles(decisions, gone));
     if (phase === 0) {
       const dpkg = dpkgOperations(this.#prepared, this.#staging);
       operations.push(...(dpkg?.operations ?? []));
@@ -154,8 +158,13 @@ export class Execution {
 
   #record(act: Act): void {
     const { disk, state } = this.#prepared.root;
-    this.#journal = { ...this.#journal, acts: [...this.#journal.acts, act] };
-    this.#length += appendAct(disk, state, act);
+    const { operations, acts } = this.#journal;
+    const laidDown = noteLaidDown(disk, state.journal);
+    const isAsNoted = this.#laidDown !== undefined && isSameLaidDown(this.#laidDown, laidDown);
+    const noted = { ...act, done: operations.length, ...(isAsNoted ? {} : { laidDown }) };
+    this.#laidDown = laidDown;
+    this.#journal = { ...this.#journal, acts: [...acts, noted] };
+    this.#length += appendAct(disk, state, noted);
   }
 
   // A script that failed has said so; nothing else is worth telling first.

@@ -11,7 +11,7 @@ import { GtpkgError, systemCode } from '../model/errors.js';
 import { eachOwnPath } from './claims.js';
 import type { Disk } from './disk.js';
 import { readDiversions, type Diversions } from './diversions.js';
-import { CONFFILE_NEW, CONFFILE_OLD } from './plan.js';
+import { CONFFILE_NEW, CONFFILE_OLD } from './conffiles.js';
 import type { RootStatus } from './status.js';
 import { Walk } from './walk.js';
 

@@ -22,7 +22,7 @@ export {
   type TransactionStep,
 } from './plan.js';
 export type { ConffilePolicy } from './conffiles.js';
-export type { KeptConffile } from './compose.js';
+export type { KeptConffile } from './conffile-decisions.js';
 export type { Recovery } from './recover.js';
 export type { StepHook } from './disk.js';
 export { readManifest, readManifestBytes } from './claims.js';

@@ -15,6 +15,7 @@ import { createHash } from 'node:crypto';
 import { isSafePath, joinPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import type { Disk } from './disk.js';
+import { isLaidDown } from './laid-down.js';
 import type { Operation } from './operations.js';
 import { MAINTAINER_SCRIPTS, type Act, type ScriptCall } from './script-acts.js';
 import type { ScriptPolicy } from './script-runner.js';
@@ -124,8 +125,9 @@ function isCall(value: unknown): value is ScriptCall {
 
 function checkAct(value: unknown): Act | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { package: name, phase, step, call, rescue, undo } = value as Record<string, unknown>;
-  if (phase !== undefined && !isCount(phase)) return undefined;
+  const { package: name, phase, step, call, rescue, undo, done, laidDown } = value as Record<string, unknown>;
+  if (![phase, done].every((one) => one === undefined || isCount(one))) return undefined;
+  if (laidDown !== undefined && !isLaidDown(laidDown)) return undefined;
   if (typeof name !== 'string' || !STEPS.includes(step as string)) return undefined;
   if (![call, rescue].every((one) => one === undefined || isCall(one))) return undefined;
   const { placed, restored } = (undo ?? {}) as Record<string, unknown>;

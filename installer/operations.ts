@@ -103,8 +103,10 @@ const STEPS: Steps = {
     do(disk, { path, copy }) {
       disk.link(path, copy);
     },
-    undo(disk, { copy }) {
-      if (disk.exists(copy)) disk.unlink(copy);
+    undo(disk, { path, copy }) {
+      // another inode is an older copy, which was still to make room for this one
+      const [one, other] = [disk.lstat(path), disk.lstat(copy)];
+      if (one !== undefined && one.ino === other?.ino && one.dev === other.dev) disk.unlink(copy);
     },
   },
   attributes: {

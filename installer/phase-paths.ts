@@ -11,7 +11,7 @@ import type { Walk } from './walk.js';
  * @param walks - the root as it is `now`, and as it will be in the `end`
  */
 export function phasePaths(
-  { phases, slots, oldSolids, removals }: TransactionPlan,
+  { phases, slots, oldSolids, removals, gone }: TransactionPlan,
   walks: { readonly now: Walk; readonly end: Walk },
 ): PhaseOf {
   const found = new Map<string, number>();
@@ -28,6 +28,10 @@ export function phasePaths(
     const at = quietly(walks.now, path);
     const phase = phases.get(oldSolids.get(path)?.name ?? '') ?? 0;
     if (at !== undefined && !found.has(at)) found.set(at, phase);
+  }
+  for (const { path, by } of gone) {
+    const at = quietly(walks.now, path);
+    if (at !== undefined && !found.has(at)) found.set(at, phases.get(by.name) ?? 0);
   }
   return (path) => found.get(path) ?? 0;
 }

@@ -15,9 +15,10 @@ import type { DeltaRef, VerifiedRelease } from '../model/release.js';
 import type { Claims } from './claims.js';
 import { changesOf } from './changes.js';
 import { phasesOf, type Phases } from './phases.js';
+import { conffilesOf, copiesOfPurged } from './plan-conffiles.js';
 import type { Diversions } from './diversions.js';
 import type { Contender } from './settle.js';
-import { fillSlots, settleClaims } from './slots.js';
+import { fillSlots, settleClaims, settleDropped } from './slots.js';
 import type { InstalledPackage, RootStatus } from './status.js';
 
 /** One thing that was asked for. */
@@ -85,6 +86,16 @@ export interface PlannedConffile {
   readonly base: Sha256 | undefined;
 }
 
+/** A conffile that goes when an incoming package comes (`remove-on-upgrade`), unless somebody else has it; or whose place a file or a directory takes that is no conffile. */
+export interface GoneConffile {
+  readonly path: BytePath;
+  readonly by: Incoming;
+  /** something else comes to its place */
+  readonly isTaken: boolean;
+  /** what was shipped last, where that is known */
+  readonly base: Sha256 | undefined;
+}
+
 /** What a leaving package has now. */
 export interface OldPath {
   readonly name: string;
@@ -104,6 +115,7 @@ export interface TransactionPlan {
   /** the directories that go if they are empty then */
   readonly prune: readonly BytePath[];
   readonly conffiles: readonly PlannedConffile[];
+  readonly gone: readonly GoneConffile[];
   /** by package: paths that it loses, or does not get, to one that Replaces it */
   readonly lost: ReadonlyMap<string, ReadonlySet<string>>;
   /** to be seen to when scripts have run */
@@ -130,10 +142,6 @@ export interface PlanInput {
   readonly postrm?: ReadonlySet<string>;
 }
 
-/** What a new version of a conffile is called while the user's own stays, and the other way round. */
-export const CONFFILE_NEW = '.gtpkg-new';
-export const CONFFILE_OLD = '.gtpkg-old';
-
 /** Names of the packages whose present files are replaced or removed. */
 export function leavingNames(status: RootStatus, steps: readonly TransactionStep[]): ReadonlySet<string> {
   const names = steps.flatMap((step) =>
@@ -158,27 +166,23 @@ export function planTransaction(input: PlanInput): TransactionPlan {
   const slots = fillSlots(incoming, input, lose);
   const expected: ExpectedDiversion[] = [];
   settleClaims(slots, input, { lose, expect: (one) => expected.push(one) });
+  settleDropped(slots, incoming, input);
   const old = oldPaths(input);
-  const conffiles = conffilesOf(incoming, slots, input);
+  const { conffiles, gone } = conffilesOf(incoming, slots, input);
   const changes = changesOf(input, incoming, { slots, claims: input.claims });
   const kept = new Set<string>(
     changes.flatMap(
       ({ name, to }) => to?.conffiles.map(({ path }) => input.diversions.place(path, name)) ?? [],
     ),
   );
+  // what became of these is seen on the disk
+  for (const { path, isTaken } of gone) if (!isTaken) kept.add(path);
   const removals: BytePath[] = [];
   for (const path of old.solids.keys()) {
     // a claim: the package that stays has it too, or has a directory where this is a link to one
     if (!slots.has(path) && !kept.has(path) && !input.claims.has(path)) removals.push(path as BytePath);
   }
-  for (const { name, action, from } of changes) {
-    if (action !== 'purge') continue;
-    const ends = [CONFFILE_NEW, CONFFILE_OLD];
-    const copies = (from?.conffiles ?? []).flatMap(({ path }) =>
-      ends.map((end) => `${input.diversions.place(path, name)}${end}` as BytePath),
-    );
-    removals.push(...copies.filter((path) => !slots.has(path) && !input.claims.has(path)));
-  }
+  removals.push(...copiesOfPurged(changes, input).filter((path) => !slots.has(path)));
   const prune = [...old.directories.keys()].filter(
     (path) => !slots.has(path) && input.claims.get(path)?.some((claim) => claim.type === 'd') !== true,
   ) as BytePath[];
@@ -193,6 +197,7 @@ export function planTransaction(input: PlanInput): TransactionPlan {
     removals,
     prune,
     conffiles,
+    gone,
     lost,
     expected,
     bytes,
@@ -258,35 +263,4 @@ function oldPaths({ status, steps, manifests, diversions }: PlanInput): {
     }
   }
   return { solids, directories };
-}
-
-function conffilesOf(
-  incoming: readonly Incoming[],
-  slots: ReadonlyMap<string, Slot>,
-  { status, manifests, diversions }: PlanInput,
-): PlannedConffile[] {
-  const known = new Map<string, Sha256>();
-  for (const pkg of status.values()) for (const { path, sha256 } of pkg.conffiles) known.set(path, sha256);
-  return incoming.flatMap((by) => {
-    const own = new Map(by.old?.conffiles.map(({ path, sha256 }) => [path as string, sha256]));
-    const before = new Map<string, Sha256>();
-    // a plain file that became a conffile: what was shipped is known all the same
-    if (by.old?.state === 'installed') {
-      for (const { path, sha256 } of manifests.get(by.name) ?? [])
-        if (sha256 !== undefined) before.set(path, sha256);
-    }
-    return by.release.conffiles.flatMap((text): PlannedConffile[] => {
-      const path = text as BytePath;
-      const slot = slots.get(diversions.place(path, by.name));
-      if (slot?.by !== by || slot.entry.type !== 'f' || slot.lostTo !== undefined) return [];
-      return [
-        {
-          path: slot.path,
-          by,
-          entry: slot.entry,
-          base: own.get(path) ?? known.get(path) ?? before.get(path),
-        },
-      ];
-    });
-  });
 }

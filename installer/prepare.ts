@@ -6,7 +6,9 @@ import { joinPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
 import type { AskConffile } from './ask-conffiles.js';
 import { gatherClaims, readManifest } from './claims.js';
-import { conffileDecisions, keptConffiles, type ComposeContext, type KeptConffile } from './compose.js';
+import type { ComposeContext } from './compose.js';
+import { conffileDecisions, goneDecisions, keptConffiles, type KeptConffile } from './conffile-decisions.js';
+import { copiesOf } from './conffiles.js';
 import type { ConffilePolicy } from './conffiles.js';
 import { diskError } from './disk-error.js';
 import { readDiversions } from './diversions.js';
@@ -90,7 +92,8 @@ export async function previewTransaction(
 ): Promise<TransactionPreview> {
   try {
     const prepared = prepare(root, request);
-    return previewOf(prepared, keptConffiles(await conffileDecisions(prepared.compose)));
+    const { compose } = prepared;
+    return previewOf(prepared, keptConffiles(await conffileDecisions(compose), await goneDecisions(compose)));
   } catch (error) {
     throw diskError(error, 'looking at the root');
   }
@@ -116,9 +119,23 @@ export function prepare(
     const want = (name: string, paths: readonly { readonly path: BytePath }[]): void => {
       for (const { path } of paths) wanted.add(path).add(diversions.place(path, name));
     };
-    for (const step of steps) if (step.kind === 'install') want(step.release.pin.name, step.release.manifest);
+    for (const step of steps) {
+      if (step.kind !== 'install') continue;
+      const { pin, manifest, goneConffiles } = step.release;
+      want(pin.name, manifest);
+      want(
+        pin.name,
+        goneConffiles.map((path) => ({ path: path as BytePath })),
+      );
+    }
     for (const [name, manifest] of manifests) want(name, manifest);
-    for (const name of leaving) want(name, status.get(name)?.conffiles ?? []);
+    for (const name of leaving) {
+      for (const { path } of status.get(name)?.conffiles ?? [])
+        want(
+          name,
+          [path, ...copiesOf(diversions.place(path, name))].map((one) => ({ path: one })),
+        );
+    }
     const scripts = asked !== undefined && canRunScripts(root, asked, steps) ? asked : undefined;
     const input: PlanInput = {
       status,
@@ -180,12 +197,7 @@ export function previewOf(
     const more = strangers.length > 1 ? ` and ${strangers.length - 1} more` : '';
     notes.push(`/${pathToText(strangers[0] ?? '')}${more} belonged to no package and is replaced`);
   }
-  for (const { path, kept: which, other } of kept) {
-    const place = other === undefined ? '' : `, the ${which === 'user' ? 'new' : 'old'} one is ${other}`;
-    notes.push(
-      `${path}: ${which === 'user' ? 'your version is kept' : 'the new version is in place'}${place}`,
-    );
-  }
+  for (const one of kept) notes.push(keptNote(one));
   const special = newSpecialFiles(plan, input);
   if (special.length > 0) notes.push(describeSpecialFiles(special));
   if (ownersSkipped > 0)
@@ -197,4 +209,10 @@ export function previewOf(
           .filter(({ release }) => MAINTAINER_SCRIPTS.some((script) => release.scripts.has(script)))
           .map(({ name }) => name);
   return { changes: plan.changes, bytes: plan.bytes, keptConffiles: kept, scriptsNotRun, notes };
+}
+
+function keptNote({ path, kept, other }: KeptConffile): string {
+  if (kept === 'none') return `${path}: no conffile any more; your version is kept as ${other ?? ''}`;
+  const place = other === undefined ? '' : `, the ${kept === 'user' ? 'new' : 'old'} one is ${other}`;
+  return `${path}: ${kept === 'user' ? 'your version is kept' : 'the new version is in place'}${place}`;
 }

@@ -30,6 +30,7 @@ export interface Recovery {
  * @throws the system's errors; the journal stays then, for the next try
  */
 export async function rollBack(disk: Disk, state: StatePaths, journal: Journal): Promise<readonly string[]> {
+  const touched = touchedDirectories(journal.operations);
   const unwind = journal.acts.length === 0 ? undefined : await unwinding(disk, state, journal);
   try {
     const { operations } = journal;
@@ -37,17 +38,16 @@ export async function rollBack(disk: Disk, state: StatePaths, journal: Journal):
     for (let phase = Math.max(ends.length - 1, unwind?.lastPhase ?? 0); phase >= 0; phase--) {
       await unwind?.call(phase, 'placed');
       const from = phase === 0 ? 0 : (ends[phase - 1] ?? operations.length);
-      for (const operation of operations.slice(from, ends[phase]).reverse()) revert(disk, operation);
+      const due = operations.slice(from, ends[phase]).reverse();
+      if (due.length > 0) touched.push(...(unwind?.layDownAfter(from + due.length) ?? []));
+      for (const operation of due) revert(disk, operation);
       await unwind?.call(phase, 'restored');
     }
-    unwind?.end();
+    touched.push(...(unwind?.end() ?? []));
   } finally {
     await unwind?.close();
   }
-  await disk.flush(touchedDirectories(journal.operations), [
-    state.top,
-    ...journal.areas.filter((area) => disk.exists(area)),
-  ]);
+  await disk.flush([...new Set(touched)], [state.top, ...journal.areas.filter((area) => disk.exists(area))]);
   dropJournal(disk, state);
   sweepStaging(disk, state);
   return unwind?.failures ?? [];

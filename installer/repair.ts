@@ -9,8 +9,8 @@ import { randomBytes } from 'node:crypto';
 import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
 import type { Difference, DifferenceKind } from './check.js';
-import { readDiversions } from './diversions.js';
 import { diskError } from './disk-error.js';
+import { readDiversions } from './diversions.js';
 import { makeHardLink, makeNode } from './entries.js';
 import { Ground } from './ground.js';
 import { actor, formatHistory, historyCommand, historyName, nextId } from './history.js';
@@ -18,9 +18,10 @@ import { commitJournal, touchedDirectories, uncommitJournal, writeJournal, type 
 import type { FileTarget, FileTargets } from './lay-out.js';
 import { perform, type Operation } from './operations.js';
 import { Owners } from './owners.js';
-import { CONFFILE_OLD } from './plan.js';
+import { CONFFILE_OLD } from './conffiles.js';
 import { finish, rollBack, sweepStaging } from './recover.js';
 import { grouped, planRepair, type Item, type LeftPath, type RepairPlan } from './repair-plan.js';
+import { newSums } from './repair-sums.js';
 import type { OpenRoot } from './root.js';
 import { Staging } from './stage.js';
 import type { InstalledPackage } from './status.js';
@@ -119,6 +120,10 @@ class Repair {
       }
       for (const item of rest) this.#put(item, places.get(item));
       const repaired = items.map(({ pkg, entry, kinds }) => ({ package: pkg.name, path: entry.path, kinds }));
+      for (const { name, at, bytes } of newSums(disk, rest, places)) {
+        const staged = staging.create(`sums-${name}`, bytes);
+        this.#operations.push({ kind: 'replace', staged, path: at, backup: this.#backup(staged) });
+      }
       this.#history(staging, repaired);
       await disk.flush(staging.written, journal.areas);
       await carryOut(this.#root, journal);
@@ -273,6 +278,7 @@ const EMPTY = {
   placements: [],
   cleared: [],
   removals: [],
+  gone: [],
   going: new Set<string>(),
   prune: [],
   lost: new Map(),

@@ -7,7 +7,8 @@
 import { GtpkgError } from '../model/errors.js';
 import { joinPath } from '../model/bytes.js';
 import { readManifest } from './claims.js';
-import { digestOnDisk } from './compose.js';
+import { digestOnDisk } from './conffile-decisions.js';
+import { CONFFILE_NEW, copiesOf } from './conffiles.js';
 import { quietly } from './foresee.js';
 import { historyIds, pinOf, readHistoryEntry, stateAfter, type HistoryPin } from './history.js';
 import type { TransactionStep } from './plan.js';
@@ -210,6 +211,9 @@ async function goesClean(
     const at = quietly(walk, path);
     const found = at === undefined ? 'special' : await digestOnDisk(disk, at);
     if (found !== 'absent' && found !== sha256) return false;
+    // a purge takes these too: the user's version of before, what an editor kept
+    if (at !== undefined && copiesOf(at).some((copy) => !copy.endsWith(CONFFILE_NEW) && disk.exists(copy)))
+      return false;
   }
   return true;
 }

@@ -12,6 +12,7 @@
  * with `prerm upgrade OLD`, as in a downgrade.
  */
 import { favours, type Favour } from './in-favour.js';
+import type { LaidDown } from './laid-down.js';
 import type { Incoming, PackageChange, TransactionPlan } from './plan.js';
 import type { InstalledPackage, RootStatus } from './status.js';
 
@@ -44,6 +45,10 @@ export interface Act {
     /** when the root's files are again what they were */
     readonly restored: readonly ScriptCall[];
   };
+  /** in a journal: how many operations had been done when it began */
+  readonly done?: number;
+  /** in a journal: diversions and overrides when it began, where they were not as noted last */
+  readonly laidDown?: LaidDown;
 }
 
 /** The acts of a transaction, in the order of their running. */

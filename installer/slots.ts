@@ -66,6 +66,8 @@ export function settleClaims(
       const slot = slots.get(path);
       if (slot === undefined) break;
       const isDirectory = slot.entry.type === 'd';
+      // a conffile that nobody ships any more is anyone's to take over, as a conffile
+      if (claim.obsolete === true && isConffile(slot)) continue;
       if (claim.type === 'd') {
         if (isDirectory) continue;
         if (slot.entry.type !== 'l')
@@ -82,6 +84,33 @@ export function settleClaims(
         lose(slot.by.name, slot.entry.path);
         slots.set(path, { ...slot, lostTo: claim.name });
       }
+    }
+  }
+}
+
+/** The path is a conffile of the package that brings it. */
+export function isConffile({ by, entry }: Slot): boolean {
+  return by.release.conffiles.includes(entry.path);
+}
+
+/**
+ * A conffile that one incoming package no longer ships is still its own: another one that brings a plain file there must replace it, as with dpkg.
+ * @throws GtpkgError FILE_CONFLICT
+ */
+export function settleDropped(
+  slots: ReadonlyMap<string, Slot>,
+  incoming: readonly Incoming[],
+  { diversions, status }: Pick<PlanInput, 'diversions' | 'status'>,
+): void {
+  for (const by of incoming) {
+    if (by.old?.state !== 'installed') continue;
+    for (const { path: spelled } of by.old.conffiles) {
+      const path = diversions.place(spelled, by.name);
+      const slot = slots.get(path);
+      if (slot === undefined || slot.by === by || slot.entry.type === 'd' || isConffile(slot)) continue;
+      // Replaces speaks of the version that shipped it: Policy §7.6.1
+      const old = contender(status, by.name);
+      if (settle(slot.by, old, path) === old) throw fileConflict(path, slot.by.name, by.name);
     }
   }
 }

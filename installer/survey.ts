@@ -13,7 +13,7 @@ import type { Disk } from './disk.js';
 import { firstLeft } from './emptied.js';
 import { foresee, quietly } from './foresee.js';
 import { Ground, type Area, type FreshDirectory, type PhaseOf } from './ground.js';
-import type { PlanInput, PlannedConffile, Slot, TransactionPlan } from './plan.js';
+import type { GoneConffile, PlanInput, PlannedConffile, Slot, TransactionPlan } from './plan.js';
 import { phasePaths } from './phase-paths.js';
 import { fileConflict, settle } from './settle.js';
 import { contender } from './slots.js';
@@ -31,6 +31,11 @@ export interface Placement {
   readonly conffile: PlannedConffile | undefined;
 }
 
+/** A conffile that goes, or is moved aside, and where it is. */
+export interface GoneAt extends GoneConffile {
+  readonly at: BytePath;
+}
+
 export interface Survey {
   readonly areas: readonly Area[];
   readonly directories: readonly FreshDirectory[];
@@ -40,6 +45,7 @@ export interface Survey {
   /** files and links that stand where a directory is to be, directories where a solid is to be */
   readonly cleared: readonly BytePath[];
   readonly removals: readonly BytePath[];
+  readonly gone: readonly GoneAt[];
   /** `removals`, `cleared`, and what goes with a directory in `cleared` */
   readonly going: ReadonlySet<string>;
   /** deepest first */
@@ -111,7 +117,9 @@ class Surveyor {
     const under = (path: string): boolean =>
       cleared.some((top) => path === top || path.startsWith(`${top}/`));
     const placements = this.#placements();
-    for (const path of [...removals, ...cleared]) this.#ground.makeRoom(parentPath(path));
+    const gone = this.#gone().filter(({ at, isTaken }) => isTaken || !under(at));
+    for (const path of [...removals, ...cleared, ...gone.map(({ at }) => at)])
+      this.#ground.makeRoom(parentPath(path));
     return {
       areas: this.#ground.areas,
       directories: this.#ground.directories,
@@ -119,6 +127,7 @@ class Surveyor {
       placements,
       cleared,
       removals: removals.filter((path) => !under(path)),
+      gone,
       going: new Set([...removals, ...cleared]),
       prune: this.#prune().filter((path) => !under(path)),
       lost: this.#lost,
@@ -170,10 +179,13 @@ class Surveyor {
 
   // Nobody ships gtpkg's own state.
   #guard(slot: Slot, at: string, isDirectory: boolean): void {
+    if (this.#isState(at) && !(isDirectory && at === this.#context.state.top))
+      throw ownState(at, slot.by.name);
+  }
+
+  #isState(at: string): boolean {
     const { top } = this.#context.state;
-    if (at.startsWith(`${top}/`) || (!isDirectory && at === top)) {
-      throw fileConflict(at, slot.by.name, 'gtpkg', "gtpkg's own state is there");
-    }
+    return at === top || at.startsWith(`${top}/`);
   }
 
   #placements(): Placement[] {
@@ -223,6 +235,16 @@ class Surveyor {
       if (at !== undefined) consider(at);
     }
     return [...found];
+  }
+
+  #gone(): GoneAt[] {
+    return this.#plan.gone.flatMap((one) => {
+      const at = quietly(this.#now, one.path);
+      if (at !== undefined && this.#isState(at)) throw ownState(at, one.by.name);
+      const isFile = at !== undefined && this.#disk.look(at).kind === 'other';
+      const isFree = !this.#solids.has(at ?? '') && this.#ground.fresh(at ?? '') === undefined;
+      return isFile && (one.isTaken || isFree) ? [{ ...one, at }] : [];
+    });
   }
 
   // Files in the way of solids that no leaving package had: perhaps a kept package has them under another name.
@@ -300,4 +322,8 @@ class Surveyor {
     if (paths === undefined) this.#lost.set(name, new Set([path]));
     else paths.add(path);
   }
+}
+
+function ownState(at: string, name: string): GtpkgError {
+  return fileConflict(at, name, 'gtpkg', "gtpkg's own state is there");
 }

@@ -4,10 +4,12 @@
  * A call that fails stops nothing: the files of packages come back in any case, and what failed is said. A call whose interpreter is not
  * in the root is left out: it went with the packages. All may be called again: Policy §6.2 wants scripts idempotent.
  */
+import type { BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import type { Disk } from './disk.js';
 import { forgetTriggers } from './dpkg-live.js';
 import type { Journal } from './journal.js';
+import { overridesNow, restoreLaidDown, restoreOwners, type LaidDown } from './laid-down.js';
 import type { Act, ScriptCall } from './script-acts.js';
 import { describe, ScriptRunner } from './script-runner.js';
 import type { StatePaths } from './state.js';
@@ -17,11 +19,14 @@ export class Unwind {
   readonly #runner: ScriptRunner;
   readonly #acts: readonly Act[];
   readonly #failures: string[] = [];
+  readonly #overrides: Set<string>;
 
   private constructor(disk: Disk, runner: ScriptRunner, acts: readonly Act[]) {
     this.#disk = disk;
     this.#runner = runner;
     this.#acts = acts;
+    // of every time that is known, should a recovery have been killed after it had put dpkg's file back
+    this.#overrides = new Set(acts.flatMap(({ laidDown }) => laidDown?.overrides ?? []));
   }
 
   /** Ends what still runs of the transaction's scripts. */
@@ -49,9 +54,35 @@ export class Unwind {
     for (const call of undoCalls(acts)[when]) await this.#one(call);
   }
 
-  /** When all is taken back. @throws the system's errors */
-  end(): void {
+  /**
+   * Makes diversions and overrides what they were when so many operations had been done and no script had run since: so the operations can be undone where they were done.
+   * @returns directories that changed
+   * @throws the system's errors
+   */
+  layDownAfter(operations: number): readonly BytePath[] {
+    const at = this.#acts.findIndex(({ done }) => done !== undefined && done >= operations);
+    const note = at < 0 ? undefined : this.#acts.slice(0, at + 1).findLast((act) => act.laidDown)?.laidDown;
+    return note === undefined ? [] : this.#layDown(note);
+  }
+
+  /** When all is taken back. @returns directories that changed @throws the system's errors */
+  end(): readonly BytePath[] {
     forgetTriggers(this.#disk);
+    const first = this.#first;
+    if (first === undefined) return [];
+    const touched = this.#layDown(first);
+    // what an override was laid upon
+    for (const text of this.#overrides) restoreOwners(this.#disk, first, text);
+    return touched;
+  }
+
+  get #first(): LaidDown | undefined {
+    return this.#acts[0]?.laidDown;
+  }
+
+  #layDown(note: LaidDown): readonly BytePath[] {
+    this.#overrides.add(overridesNow(this.#disk));
+    return restoreLaidDown(this.#disk, note, this.#first?.at ?? note.at);
   }
 
   close(): Promise<void> {

@@ -133,6 +133,8 @@ export interface ReleaseHead {
   readonly manifestBytes: Uint8Array;
   /** paths, as byte strings without a leading slash */
   readonly conffiles: readonly string[];
+  /** the same, of those that go when it comes (`remove-on-upgrade`): deb-conffiles(5) */
+  readonly goneConffiles: readonly string[];
   readonly scripts: ReadonlyMap<string, Uint8Array>;
   /**
    * Streams the payload into `sink`, checking size, SHA-256 and both git oids of every file against the signed tree.

@@ -29,7 +29,10 @@ export interface DescribedTag {
 }
 
 /** A release in full. */
-export interface DescribedRelease extends Pick<ReadRelease, 'control' | 'manifest' | 'conffiles'> {
+export interface DescribedRelease extends Pick<
+  ReadRelease,
+  'control' | 'manifest' | 'conffiles' | 'goneConffiles'
+> {
   readonly id: ReleaseId;
   readonly commit: Oid;
   readonly scripts: ReadRelease['files']['scripts'];
@@ -81,6 +84,7 @@ export async function describeRelease(repoDir: string, id: ReleaseId): Promise<D
     control: release.control,
     manifest: release.manifest,
     conffiles: release.conffiles,
+    goneConffiles: release.goneConffiles,
     scripts: release.files.scripts,
     ...(tag === undefined ? {} : { tag: tag.described }),
   };

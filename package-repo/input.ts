@@ -184,9 +184,10 @@ function linkTo({ mode, owner, group, mtime }: RawEntry): Omit<RawEntry, 'path'>
 /** Checks the conffiles of a package against its paths; gives the lines without empty ones. @throws GtpkgError `code` */
 export function checkConffiles(text: string, entries: Manifest, code: ErrorCode): string[] {
   const types = new Map(entries.map((entry) => [entry.path as string, entry.type]));
+  // deb-conffiles(5): the flag is separated by whitespace, and what trails is trimmed
   const lines = text
     .split('\n')
-    .map((line) => line.replace(/[ \t\r]+$/, ''))
+    .map((line) => line.replace(/[ \t\r]+$/, '').replace(/^remove-on-upgrade[ \t]+\//, 'remove-on-upgrade /'))
     .filter((line) => line !== '');
   const seen = new Set<string>();
   for (const line of lines) {
@@ -198,7 +199,7 @@ export function checkConffiles(text: string, entries: Manifest, code: ErrorCode)
         code,
         `conffiles: "${pathToText(line)}" is not the absolute path of a file in the package`,
         {
-          hint: 'One absolute path a line, each a regular file of the package, none twice.',
+          hint: 'One absolute path a line, each a regular file of the package (after remove-on-upgrade: none of its paths), none twice.',
           data: { line: pathToText(line) },
         },
       );

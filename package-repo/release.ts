@@ -15,7 +15,7 @@ import {
   type ScriptName,
   type Sha256,
 } from '../model/index.js';
-import { checkConffiles, isScriptName } from './input.js';
+import { checkConffiles, isScriptName, parseConffile } from './input.js';
 import { buildTree, isInTree, type BlobIds, type Node } from './trees.js';
 
 /** The files of a release beside its payload. */
@@ -65,6 +65,8 @@ export interface ReadRelease {
   readonly manifest: Manifest;
   /** paths without the slash, one byte per character */
   readonly conffiles: readonly string[];
+  /** the same for those that the maintainer takes away on upgrade: no files of the manifest */
+  readonly goneConffiles: readonly string[];
   /** id of the `data/` tree, which the contents will have to give */
   readonly dataTree: Oid | undefined;
   /** root tree, files and scripts, in pack order: all but the trees of `data/` */
@@ -123,7 +125,7 @@ export async function readRelease(tree: Oid, read: ReadObject): Promise<ReadRele
     files,
     control: parseControl(control, 'control of the release'),
     manifest,
-    conffiles: readConffiles(conffiles, manifest),
+    ...readConffiles(conffiles, manifest),
     dataTree,
     objects: root.objects,
   };
@@ -140,12 +142,17 @@ export function rootId256({ files, dataTree }: ReadRelease, data256: Sha256 | un
   ).oid256;
 }
 
-function readConffiles(bytes: Buffer | undefined, manifest: Manifest): string[] {
-  if (bytes === undefined) return [];
+function readConffiles(
+  bytes: Buffer | undefined,
+  manifest: Manifest,
+): Pick<ReadRelease, 'conffiles' | 'goneConffiles'> {
+  if (bytes === undefined) return { conffiles: [], goneConffiles: [] };
   const text = bytes.toString('latin1');
   const lines = checkConffiles(text, manifest, 'RELEASE_MALFORMED');
   if (formatConffiles(lines)?.equals(bytes) !== true) throw malformed('conffiles is not in canonical form');
-  return lines.filter((line) => line.startsWith('/')).map((line) => line.slice(1));
+  const all = lines.map(parseConffile);
+  const paths = (isGone: boolean): string[] => all.flatMap(({ path, gone }) => (gone === isGone ? path : []));
+  return { conffiles: paths(false), goneConffiles: paths(true) };
 }
 
 /** The conffiles file of a release; undefined when there are none. */

@@ -149,6 +149,7 @@ function head(
     manifest: release.manifest,
     manifestBytes: release.files.manifest,
     conffiles: release.conffiles,
+    goneConffiles: release.goneConffiles,
     scripts: release.files.scripts,
     extract,
     ...(payload === undefined ? {} : { payload }),

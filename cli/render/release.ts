@@ -12,6 +12,7 @@ export function renderRelease(release: ReleaseDetails): string {
     ['Tree SHA-256', release.tree ?? undefined],
     ['Paths', `${release.paths} (${size(release.installedBytes)})`],
     ['Conffiles', release.conffiles.join(' ')],
+    ['Conffiles taken away', release.goneConffiles.join(' ')],
     ['Scripts', release.scripts.map((script) => script.name).join(' ')],
     [
       'Checked',

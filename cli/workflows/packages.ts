@@ -41,6 +41,8 @@ export interface ReleaseDetails extends ReleaseId {
   readonly paths: number;
   readonly installedBytes: number;
   readonly conffiles: readonly string[];
+  /** those that its maintainer takes away on upgrade */
+  readonly goneConffiles: readonly string[];
   readonly scripts: readonly { readonly name: string; readonly text: string }[];
   /** set by package verify: everything was checked */
   readonly verified: true | null;
@@ -150,6 +152,7 @@ function details(repository: string, release: DescribedRelease, verified: true |
     paths: release.manifest.length,
     installedBytes: manifestSize(release.manifest),
     conffiles: release.conffiles.map((path) => `/${pathToText(path)}`),
+    goneConffiles: release.goneConffiles.map((path) => `/${pathToText(path)}`),
     scripts: [...release.scripts].map(([name, bytes]) => ({
       name,
       text: Buffer.from(bytes).toString('utf8'),

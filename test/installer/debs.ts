@@ -14,7 +14,16 @@ export function noDpkg(): string | false {
 
 /** The same package as a .deb. @returns its path, in `work` */
 export function deb(work: string, spec: h.PackageSpec): string {
-  const { name, version = '1', files = {}, conffiles = [], replaces, fields = {}, scripts = {} } = spec;
+  const {
+    name,
+    version = '1',
+    files = {},
+    conffiles = [],
+    gone = [],
+    replaces,
+    fields = {},
+    scripts = {},
+  } = spec;
   const dir = fs.mkdtempSync(join(work, 'deb-'));
   fs.mkdirSync(join(dir, 'DEBIAN'));
   const control = [
@@ -27,8 +36,11 @@ export function deb(work: string, spec: h.PackageSpec): string {
   if (replaces !== undefined) control.push(`Replaces: ${replaces}`);
   for (const [field, value] of Object.entries(fields)) control.push(`${field}: ${value}`);
   fs.writeFileSync(join(dir, 'DEBIAN/control'), `${control.join('\n')}\n`);
-  if (conffiles.length > 0)
-    fs.writeFileSync(join(dir, 'DEBIAN/conffiles'), conffiles.map((path) => `/${path}\n`).join(''));
+  const lines = [
+    ...conffiles.map((path) => `/${path}\n`),
+    ...gone.map((path) => `remove-on-upgrade /${path}\n`),
+  ];
+  if (lines.length > 0) fs.writeFileSync(join(dir, 'DEBIAN/conffiles'), lines.join(''));
   for (const [script, text] of Object.entries(scripts))
     fs.writeFileSync(join(dir, 'DEBIAN', script), text, { mode: script === 'triggers' ? 0o644 : 0o755 });
   for (const [path, one] of Object.entries(files)) {

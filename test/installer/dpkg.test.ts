@@ -1,45 +1,10 @@
 /** dpkg itself as the judge: the same packages, the same user, the same root in the end. */
-import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { deb, dpkg, dpkgRoot, noDpkg } from './debs.js';
-import * as h from './helpers.js';
-
-type Action =
-  | { readonly install: readonly h.PackageSpec[] }
-  | { readonly remove: string; readonly purge?: boolean }
-  | { readonly user: (dir: string) => void };
-
-function byDpkg(work: string, dir: string, action: Action): void {
-  if ('user' in action) return action.user(dir);
-  const words =
-    'install' in action
-      ? ['--install', ...action.install.map((spec) => deb(work, spec))]
-      : [action.purge === true ? '--purge' : '--remove', action.remove];
-  const { status, output } = dpkg(dir, ...words);
-  assert.equal(status, 0, output);
-}
-
-async function byUs(dir: string, action: Action): Promise<void> {
-  if ('user' in action) action.user(dir);
-  else if ('install' in action)
-    await h.run(
-      dir,
-      action.install.map((spec) => h.install(spec)),
-    );
-  else await h.run(dir, [h.remove(action.remove, action.purge === true)]);
-}
-
-/** Types, modes and contents; times of the .debs differ, and dpkg calls the new conffile by another name. */
-function simple(dir: string): string[] {
-  return [...h.picture(dir)].flatMap(([path, what]) => {
-    if (path === 'var' || path.startsWith('var/lib')) return [];
-    const parts = what.split(' ');
-    const seen = parts[0] === 'file' ? `${parts[0]} ${parts[1]} ${parts[3]} ${parts[5]}` : what;
-    return [`${path.replace('.dpkg-dist', '.gtpkg-new')} ${seen}`];
-  });
-}
+import { noDpkg } from './debs.js';
+import type * as h from './helpers.js';
+import { drop, edit, tell, type Action } from './judge.js';
 
 const C = 'etc/aa/conf';
 const aa = (version: string, conf: string | undefined, more: h.PackageSpec['files'] = {}): h.PackageSpec => ({
@@ -48,8 +13,6 @@ const aa = (version: string, conf: string | undefined, more: h.PackageSpec['file
   files: { ...(conf === undefined ? {} : { [C]: conf }), 'usr/aa': version, ...more },
   conffiles: conf === undefined ? [] : [C],
 });
-const edit = (path: string, text: string): Action => ({ user: (dir) => h.write(dir, path, text) });
-const drop = (path: string): Action => ({ user: (dir) => fs.rmSync(join(dir, path)) });
 
 const STORIES: Readonly<Record<string, readonly Action[]>> = {
   'install, upgrade, remove': [
@@ -117,12 +80,6 @@ const STORIES: Readonly<Record<string, readonly Action[]>> = {
 
 for (const [story, actions] of Object.entries(STORIES)) {
   test(`as dpkg does: ${story}`, { skip: noDpkg() }, async (t) => {
-    const [work, theirs, ours] = [h.tempDir(t), h.tempDir(t), h.tempDir(t)];
-    dpkgRoot(theirs);
-    for (const [at, action] of actions.entries()) {
-      byDpkg(work, theirs, action);
-      await byUs(ours, action);
-      assert.deepEqual(simple(ours), simple(theirs), `after action ${at + 1} of ${actions.length}`);
-    }
+    await tell(t, actions);
   });
 }

@@ -48,6 +48,8 @@ export interface PackageSpec {
   /** paths as text; directories on the way are added */
   readonly files?: Readonly<Record<string, Spec>>;
   readonly conffiles?: readonly string[];
+  /** of `remove-on-upgrade` */
+  readonly gone?: readonly string[];
   readonly replaces?: string;
   /** further control fields */
   readonly fields?: Readonly<Record<string, string>>;
@@ -87,7 +89,7 @@ function entryOf(path: BytePath, spec: Spec): { entry: ManifestEntry; bytes: Buf
 
 /** A release as verifyRelease would hand it over. */
 export function release(spec: PackageSpec): VerifiedRelease {
-  const { name, version = '1', files = {}, conffiles = [], scripts = {} } = spec;
+  const { name, version = '1', files = {}, conffiles = [], gone = [], scripts = {} } = spec;
   const entries = new Map<string, { entry: ManifestEntry; bytes: Buffer }>();
   for (const [text, one] of Object.entries(files)) {
     const path = pathFromText(text);
@@ -123,6 +125,7 @@ export function release(spec: PackageSpec): VerifiedRelease {
     manifest,
     manifestBytes,
     conffiles: conffiles.map((path) => pathFromText(path)),
+    goneConffiles: gone.map((path) => pathFromText(path)),
     scripts: new Map(Object.entries(scripts).map(([script, text]) => [script, Buffer.from(text)])),
     async extract(plain) {
       const sink = spec.tamper === undefined ? plain : await spec.tamper(plain);

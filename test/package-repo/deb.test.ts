@@ -284,6 +284,16 @@ test('attack: control.tar', async (t) => {
     ['a relative conffile', 'DEB_MALFORMED', [{ name: './conffiles', body: 'etc/a\n' }]],
     ['a conffile outside', 'DEB_MALFORMED', [{ name: './conffiles', body: '/../a\n' }]],
     ['a conffile twice', 'DEB_MALFORMED', [{ name: './conffiles', body: '/etc/a\n/etc/a\n' }]],
+    [
+      'one that is gone and there',
+      'DEB_MALFORMED',
+      [{ name: './conffiles', body: 'remove-on-upgrade /etc/a\n' }],
+    ],
+    [
+      'a conffile with a flag that nobody knows',
+      'DEB_MALFORMED',
+      [{ name: './conffiles', body: 'keep /etc/a\n' }],
+    ],
     ['a directory as conffile', 'DEB_MALFORMED', [{ name: './conffiles', body: '/etc\n' }]],
   ];
   const data: RawMember[] = [{ name: './etc/a', body: 'x' }];
@@ -297,7 +307,7 @@ test('attack: control.tar', async (t) => {
   await withDeb(
     deb({
       info: [
-        { name: './conffiles', body: '/etc/a  \n\nremove-on-upgrade /etc/old\n' },
+        { name: './conffiles', body: '/etc/a  \n\nremove-on-upgrade \t/etc/old\n' },
         { name: './md5sums', body: '' },
         { name: './odd', body: '' },
       ],

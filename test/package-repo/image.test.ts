@@ -50,7 +50,7 @@ before(async () => {
   await mkdir(`${dir}/big/data`, { recursive: true });
   await makeTree(`${dir}/big/data`);
   await writeFile(`${dir}/big/control`, control({ Package: 'big' }));
-  await writeFile(`${dir}/big/conffiles`, '/etc/sample.conf\n');
+  await writeFile(`${dir}/big/conffiles`, '/etc/sample.conf\nremove-on-upgrade /etc/old.conf\n');
   await mkdir(`${dir}/big/scripts`);
   await writeFile(`${dir}/big/scripts/postinst`, '#!/bin/sh\n');
   big = await publish(dir, await readDirectory(`${dir}/big`), key);
@@ -75,6 +75,7 @@ test('a release goes through an image unharmed', async () => {
   const release = await verify(await fileSource(big.image), big.pin);
   assert.equal(release.control.name, 'big');
   assert.deepEqual(release.conffiles, ['etc/sample.conf']);
+  assert.deepEqual(release.goneConffiles, ['etc/old.conf']);
   assert.deepEqual([...release.scripts.keys()], ['postinst']);
   const input = await readDirectory(`${dir}/big`);
   assert.deepEqual(release.manifest, input.entries);
