@@ -9,7 +9,9 @@ import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { pathToBytes } from '../model/bytes.js';
 import { systemCode } from '../model/errors.js';
+import { syncFileSystems } from './sync-file-systems.js';
 import { ABSENT, DIRECTORY, OTHER, rootBytes, type Seen } from './walk.js';
+import { putXattrs, readXattrs, type XattrState } from './xattr-state.js';
 
 /** Called before each change with its name and path; throws to make it fail. */
 export type StepHook = (action: string, path: string) => void;
@@ -21,6 +23,8 @@ export interface Attributes {
   readonly gid: number;
   /** seconds since 1970 */
   readonly mtime?: number;
+  /** extended attributes that are to be set, or that are not to be there; others stay as they are */
+  readonly xattrs?: readonly XattrState[] | undefined;
 }
 
 /** How a disk behaves. */
@@ -181,14 +185,29 @@ export class Disk {
     }
   }
 
-  /** Owner (as root only), permissions and time; of a link itself, its owner and time. */
+  /** Owner (as root only), permissions, extended attributes and time; of a link itself, its owner and time. */
   setAttributes(path: string, attributes: Attributes, link = false): void {
     this.#step('attributes', path);
-    const full = this.at(path);
-    // chown clears set-uid bits, so it comes first
-    if (this.asRoot) fs.lchownSync(full, attributes.uid, attributes.gid);
-    if (!link) fs.chmodSync(full, attributes.mode);
-    if (attributes.mtime !== undefined) fs.lutimesSync(full, attributes.mtime, attributes.mtime);
+    this.#set(this.at(path), attributes, { chown: this.asRoot, link });
+  }
+
+  /** The same of something that stays in its place: whoever owns it already does not get it again, so that file capabilities which nobody speaks of stay. */
+  changeAttributes(path: string, attributes: Attributes): void {
+    this.#step('attributes', path);
+    const stats = this.lstat(path);
+    const isOwn = stats?.uid === attributes.uid && stats.gid === attributes.gid;
+    this.#set(this.at(path), attributes, { chown: this.asRoot && !isOwn, link: false });
+  }
+
+  /** Extended attributes alone. */
+  setXattrs(path: string, xattrs: readonly XattrState[]): void {
+    this.#step('xattr', path);
+    putXattrs(this.at(path), xattrs);
+  }
+
+  /** What these extended attributes are; undefined where the file system, or this system, has none. */
+  xattrs(path: string, names: readonly string[]): readonly XattrState[] | undefined {
+    return readXattrs(this.at(path), names);
   }
 
   /** A device or a fifo. Node has no mknod(2): the programs of that name do it. */
@@ -240,6 +259,9 @@ export class Disk {
       // somebody may hold a hard link to a set-uid program with a hole: the link must not keep the bit
       if (stats.isFile() && (stats.mode & 0o6000) !== 0 && stats.nlink > 1)
         fs.chmodSync(this.at(path), 0o600);
+      // nor file capabilities, which chown clears
+      if (this.asRoot && stats.isFile() && stats.nlink > 1)
+        fs.lchownSync(this.at(path), stats.uid, stats.gid);
       this.unlink(path);
       return;
     }
@@ -248,14 +270,28 @@ export class Disk {
     this.rmdir(path);
   }
 
+  #set(
+    full: Buffer,
+    { mode, uid, gid, mtime, xattrs }: Attributes,
+    how: { chown: boolean; link: boolean },
+  ): void {
+    // chown clears set-uid bits and file capabilities, so it comes first
+    if (how.chown) fs.lchownSync(full, uid, gid);
+    if (!how.link) fs.chmodSync(full, mode);
+    putXattrs(full, xattrs);
+    if (mtime !== undefined) fs.lutimesSync(full, mtime, mtime);
+  }
+
   #write(fd: number, path: string, bytes: Uint8Array): void {
     this.#step('write', path);
     for (let done = 0; done < bytes.length;) done += fs.writeSync(fd, bytes, done);
   }
 
-  #finish(fd: number, { mode, uid, gid, mtime }: Attributes): void {
+  #finish(fd: number, { mode, uid, gid, mtime, xattrs }: Attributes): void {
     if (this.asRoot) fs.fchownSync(fd, uid, gid);
     fs.fchmodSync(fd, mode);
+    // after chown, which clears file capabilities
+    putXattrs(fd, xattrs);
     if (mtime !== undefined) fs.futimesSync(fd, mtime, mtime);
   }
 }
@@ -264,21 +300,4 @@ function kindOf(entry: fs.Dirent): 'file' | 'directory' | 'link' | 'other' {
   if (entry.isFile()) return 'file';
   if (entry.isDirectory()) return 'directory';
   return entry.isSymbolicLink() ? 'link' : 'other';
-}
-
-// True when done; false when there is no such program here, or it knows no -f. Throws when the disk failed.
-async function syncFileSystems(tops: readonly string[]): Promise<boolean> {
-  const { execFile } = await import('node:child_process');
-  try {
-    await promisify(execFile)('sync', ['-f', '--', ...tops], { env: { ...process.env, LC_ALL: 'C' } });
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    const { stderr } = error as { stderr?: unknown };
-    const said = typeof stderr === 'string' ? stderr : '';
-    if (/option|usage|No such file/i.test(said)) return false;
-    throw Object.assign(new Error(`sync: ${said.trim()}`), {
-      code: /No space/.test(said) ? 'ENOSPC' : 'EIO',
-    });
-  }
 }

@@ -54,6 +54,38 @@ function header(entry: ManifestEntry): Parameters<Pack['entry']>[0] {
   };
 }
 
+/** Names that fit into a tar header as they are. */
+const SHORT = /^[\0-\x7f]{1,100}$/;
+
+// GNU tar and star keep extended attributes in such records, as bytes; the library writes text only. The name comes with them, because one header has one
+// of these before it.
+function xattrHeader({ path, xattrs = [] }: ManifestEntry): Buffer {
+  const records = [
+    ['path', pathToBytes(path)] as const,
+    ...xattrs.map(({ name, value }) => [xattrKey(name), Buffer.from(value, 'hex')] as const),
+  ].map(([key, value]) => {
+    const rest = Buffer.concat([Buffer.from(` ${key}=`, 'latin1'), value, Buffer.of(10)]);
+    let length = rest.length + 1;
+    while (String(length).length + rest.length !== length) length++;
+    return Buffer.concat([Buffer.from(String(length)), rest]);
+  });
+  return Buffer.concat(records);
+}
+
+const xattrKey = (name: string): string =>
+  `SCHILY.xattr.${name.replace(/[%=]/g, (letter) => (letter === '%' ? '%25' : '%3D'))}`;
+
+// A second name of a file says nothing of them: they are the file's.
+function fileHeader(pack: Pack, entry: ManifestEntry): Parameters<Pack['entry']>[0] {
+  const plain = header(entry);
+  if (entry.xattrs === undefined) return plain;
+  const records = xattrHeader(entry);
+  // the types of the library lack this one
+  const type = 'pax-header' as 'file';
+  pack.entry({ name: 'PaxHeader', type, mode: plain.mode, size: records.length }, records);
+  return SHORT.test(plain.name) ? plain : { ...plain, name: 'PaxHeader' };
+}
+
 /**
  * Writes `file` whole or not at all; every byte is checked against the signed manifest on the way.
  * @throws GtpkgError PAYLOAD_CORRUPT, RELEASE_MALFORMED (a name that is not UTF-8), NO_SPACE, PERMISSION
@@ -67,7 +99,7 @@ export async function writeTarball(release: VerifiedRelease, file: string): Prom
   try {
     await release.extract({
       entry: (entry) => void pack.entry(header(entry)),
-      file: async (entry, chunks) => pipeline(Readable.from(chunks), pack.entry(header(entry))),
+      file: async (entry, chunks) => pipeline(Readable.from(chunks), pack.entry(fileHeader(pack, entry))),
     });
     pack.finalize();
     await written;
