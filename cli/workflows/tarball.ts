@@ -12,6 +12,7 @@ import {
   type VerifiedRelease,
 } from '../../model/index.js';
 import { systemFailure } from '../files.js';
+import { paxHeader } from './pax-header.js';
 
 const TYPES = {
   f: 'file',
@@ -57,32 +58,16 @@ function header(entry: ManifestEntry): Parameters<Pack['entry']>[0] {
 /** Names that fit into a tar header as they are. */
 const SHORT = /^[\0-\x7f]{1,100}$/;
 
-// GNU tar and star keep extended attributes in such records, as bytes; the library writes text only. The name comes with them, because one header has one
-// of these before it.
-function xattrHeader({ path, xattrs = [] }: ManifestEntry): Buffer {
-  const records = [
-    ['path', pathToBytes(path)] as const,
-    ...xattrs.map(({ name, value }) => [xattrKey(name), Buffer.from(value, 'hex')] as const),
-  ].map(([key, value]) => {
-    const rest = Buffer.concat([Buffer.from(` ${key}=`, 'latin1'), value, Buffer.of(10)]);
-    let length = rest.length + 1;
-    while (String(length).length + rest.length !== length) length++;
-    return Buffer.concat([Buffer.from(String(length)), rest]);
-  });
-  return Buffer.concat(records);
-}
-
+// GNU tar and star keep extended attributes in records of these names, and write % and = in them so.
 const xattrKey = (name: string): string =>
   `SCHILY.xattr.${name.replace(/[%=]/g, (letter) => (letter === '%' ? '%25' : '%3D'))}`;
 
-// A second name of a file says nothing of them: they are the file's.
+// A long name stands with the attributes: only one such header comes before a member. Second names of a file say nothing: attributes are the file's.
 function fileHeader(pack: Pack, entry: ManifestEntry): Parameters<Pack['entry']>[0] {
   const plain = header(entry);
   if (entry.xattrs === undefined) return plain;
-  const records = xattrHeader(entry);
-  // the types of the library lack this one
-  const type = 'pax-header' as 'file';
-  pack.entry({ name: 'PaxHeader', type, mode: plain.mode, size: records.length }, records);
+  const records = entry.xattrs.map(({ name, value }) => [xattrKey(name), Buffer.from(value, 'hex')] as const);
+  pack.push(paxHeader([['path', pathToBytes(entry.path)], ...records]));
   return SHORT.test(plain.name) ? plain : { ...plain, name: 'PaxHeader' };
 }
 
@@ -98,7 +83,11 @@ export async function writeTarball(release: VerifiedRelease, file: string): Prom
   written.catch(() => pack.destroy());
   try {
     await release.extract({
-      entry: (entry) => void pack.entry(header(entry)),
+      // one after the other: what comes between two of them must find its place
+      entry: (entry) =>
+        new Promise((resolve, reject) => {
+          pack.entry(header(entry), (error) => (error instanceof Error ? reject(error) : resolve()));
+        }),
       file: async (entry, chunks) => pipeline(Readable.from(chunks), pack.entry(fileHeader(pack, entry))),
     });
     pack.finalize();
