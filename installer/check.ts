@@ -12,12 +12,12 @@ import { pathToText, type BytePath } from '../model/bytes.js';
 import { GtpkgError, systemCode } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
 import { CAPABILITY } from '../model/xattr.js';
+import type { XattrState } from '../system/xattr.js';
 import { readManifest, type ManifestOwner } from './claims.js';
 import { Disk } from './disk.js';
 import { readDiversions, type Diversions } from './diversions.js';
 import { Owners } from './owners.js';
 import { Walk } from './walk.js';
-import type { XattrState } from './xattr-state.js';
 
 export type DifferenceKind =
   'missing' | 'type' | 'mode' | 'owner' | 'size' | 'content' | 'link' | 'device' | 'xattr' | 'unreadable';

@@ -9,9 +9,8 @@ import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { pathToBytes } from '../model/bytes.js';
 import { systemCode } from '../model/errors.js';
-import { syncFileSystems } from './sync-file-systems.js';
+import { putXattrs, readXattrs, type XattrState } from '../system/xattr.js';
 import { ABSENT, DIRECTORY, OTHER, rootBytes, type Seen } from './walk.js';
-import { putXattrs, readXattrs, type XattrState } from './xattr-state.js';
 
 /** Called before each change with its name and path; throws to make it fail. */
 export type StepHook = (action: string, path: string) => void;
@@ -243,6 +242,7 @@ export class Disk {
   async flush(paths: readonly string[], tops: readonly string[]): Promise<void> {
     if (paths.length > FEW) {
       this.#step('syncfs', tops[0] ?? '');
+      const { syncFileSystems } = await import('./sync-file-systems.js');
       if (!this.durable || (await syncFileSystems(tops.map((top) => this.at(top).toString('utf8'))))) return;
     }
     for (const path of paths) {

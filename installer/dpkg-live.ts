@@ -7,9 +7,8 @@ import { joinPath, type BytePath } from '../model/bytes.js';
 import { MAX_DPKG_FILE } from '../model/limits.js';
 import type { Disk } from './disk.js';
 import type { DpkgState } from './dpkg-text.js';
-import { quietly } from './foresee.js';
 import { parseUnincorp } from './triggers.js';
-import { Walk } from './walk.js';
+import { Walk, quietly } from './walk.js';
 
 /** Where dpkg keeps its database. */
 export const DPKG_DIR = 'var/lib/dpkg';

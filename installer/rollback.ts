@@ -8,12 +8,11 @@ import { GtpkgError } from '../model/errors.js';
 import { joinPath } from '../model/bytes.js';
 import { readManifest } from './claims.js';
 import { digestOnDisk } from './compose.js';
-import { quietly } from './foresee.js';
 import { historyIds, pinOf, readHistoryEntry, stateAfter, type HistoryPin } from './history.js';
 import type { TransactionStep } from './plan.js';
 import type { OpenRoot } from './root.js';
 import type { InstalledPackage, RootStatus } from './status.js';
-import { Walk } from './walk.js';
+import { Walk, quietly } from './walk.js';
 
 /** How packages are to be, by name; null: not there. Who is not named stays as it is. */
 export type Wishes = ReadonlyMap<string, HistoryPin | null>;

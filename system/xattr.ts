@@ -3,10 +3,11 @@
  *
  * koffi calls the C library (ADR 0020). Where it is not installed, and on other systems, every call fails with ENOTSUP, as on a file system without
  * attributes. Links are never followed. Errors look like Node's own, with `code` and `syscall`.
+ * Below, attributes as a transaction and its journal have them.
  */
 import { createRequire } from 'node:module';
-import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { systemCode } from '../model/errors.js';
 
 interface Calls {
   fsetxattr(fd: number, name: Buffer, value: Uint8Array, size: number, flags: number): number;
@@ -20,7 +21,7 @@ interface Calls {
 /** Linux's XATTR_SIZE_MAX and XATTR_LIST_MAX: nothing is longer. */
 const MOST = 64 * 1024;
 
-let calls: Calls | undefined | 'none';
+let calls: Calls | 'none' | undefined;
 let memory: Buffer | undefined;
 
 // koffi knows no ssize_t; long is the same on every Linux.
@@ -53,16 +54,14 @@ export function canCall(): boolean {
 const text = (bytes: Uint8Array): Buffer => Buffer.concat([bytes, Buffer.of(0)]);
 const nameOf = (name: string): Buffer => Buffer.from(`${name}\0`, 'latin1');
 
-// Failures other than those in `expected` are thrown; for those the result is negative.
-function call(syscall: string, work: (calls: Calls) => number, expected?: number): number {
+// A failure is thrown, unless it is the one that is expected: then the result is negative.
+function call(syscall: string, work: (calls: Calls) => number, expected?: string): number {
   calls ??= load();
   const result = calls === 'none' ? -1 : work(calls);
   if (result >= 0) return result;
-  const errno = calls === 'none' ? constants.errno.ENOTSUP : calls.errno();
-  if (errno === expected) return result;
-  // Linux's EOPNOTSUPP and ENOTSUP are one number
-  const code = errno === constants.errno.EOPNOTSUPP ? 'ENOTSUP' : getSystemErrorName(-errno);
-  throw Object.assign(new Error(`${code}: ${syscall}`), { code, errno: -errno, syscall });
+  const code = calls === 'none' ? 'ENOTSUP' : getSystemErrorName(-calls.errno());
+  if (code === expected) return result;
+  throw Object.assign(new Error(`${code}: ${syscall}`), { code, syscall });
 }
 
 /** Sets an attribute of an open file. @param name - one byte a character @throws the system's errors */
@@ -78,11 +77,7 @@ export function set(path: Uint8Array, name: string, value: Uint8Array): void {
 /** An attribute's bytes; undefined when there is none. @throws the system's errors */
 export function get(path: Uint8Array, name: string): Buffer | undefined {
   const into = (memory ??= Buffer.allocUnsafeSlow(MOST));
-  const length = call(
-    'lgetxattr',
-    (c) => c.lgetxattr(text(path), nameOf(name), into, MOST),
-    constants.errno.ENODATA,
-  );
+  const length = call('lgetxattr', (c) => c.lgetxattr(text(path), nameOf(name), into, MOST), 'ENODATA');
   return length < 0 ? undefined : Buffer.from(into.subarray(0, length));
 }
 
@@ -96,5 +91,32 @@ export function list(path: Uint8Array): readonly string[] {
 
 /** Removes an attribute; that there is none is no error. @throws the system's errors */
 export function remove(path: Uint8Array, name: string): void {
-  call('lremovexattr', (c) => c.lremovexattr(text(path), nameOf(name)), constants.errno.ENODATA);
+  call('lremovexattr', (c) => c.lremovexattr(text(path), nameOf(name)), 'ENODATA');
+}
+
+/** What an attribute is, or is to be: plain data. A release's `Xattr` is one. */
+export interface XattrState {
+  readonly name: string;
+  /** in hexadecimal digits; null: there is none */
+  readonly value: string | null;
+}
+
+/** Brings them about. @param at - an open file, or a path @throws the system's errors */
+export function putXattrs(at: number | Buffer, xattrs: readonly XattrState[] = []): void {
+  for (const { name, value } of xattrs) {
+    const bytes = Buffer.from(value ?? '', 'hex');
+    if (typeof at === 'number') setOpen(at, name, bytes);
+    else if (value === null) remove(at, name);
+    else set(at, name, bytes);
+  }
+}
+
+/** What they are; undefined where the file system, or this system, has none. @throws the system's errors */
+export function readXattrs(path: Buffer, names: readonly string[]): readonly XattrState[] | undefined {
+  try {
+    return names.map((name) => ({ name, value: get(path, name)?.toString('hex') ?? null }));
+  } catch (error) {
+    if (systemCode(error) === 'ENOTSUP') return undefined;
+    throw error;
+  }
 }
