@@ -49,7 +49,8 @@ export const conffileFlags = {
     env: 'GTPKG_CONFFILES',
   }),
   'special-files': Flags.string({
-    description: 'what to do about new set-uid programs and device nodes (default: allow, and name them)',
+    description:
+      'what to do about new set-uid programs, file capabilities and device nodes (default: allow, and name them)',
     helpValue: 'allow|ask|refuse',
     env: 'GTPKG_SPECIAL_FILES',
   }),

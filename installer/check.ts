@@ -2,7 +2,7 @@
  * Compares one package after the other with its manifest: what verify does, in whatever thread it runs. Changes nothing, follows no link out of the root.
  *
  * Everything is synchronous: a file costs five system calls, and waiting for each in a queue would cost more than the calls. Times are not compared. Owners
- * only as root, because only root could set them; never those of directories, which scripts give away. A path that dpkg-divert sent elsewhere is looked for there; what
+ * and file capabilities only as root, because only root could set them; never the owners of directories, which scripts give away. A path that dpkg-divert sent elsewhere is looked for there; what
  * dpkg-statoverride says stands above the manifest.
  */
 import * as crypto from 'node:crypto';
@@ -11,6 +11,8 @@ import { resolve } from 'node:path';
 import { pathToText, type BytePath } from '../model/bytes.js';
 import { GtpkgError, systemCode } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
+import { CAPABILITY } from '../model/xattr.js';
+import type { XattrState } from '../system/xattr.js';
 import { readManifest, type ManifestOwner } from './claims.js';
 import { Disk } from './disk.js';
 import { readDiversions, type Diversions } from './diversions.js';
@@ -18,7 +20,7 @@ import { Owners } from './owners.js';
 import { Walk } from './walk.js';
 
 export type DifferenceKind =
-  'missing' | 'type' | 'mode' | 'owner' | 'size' | 'content' | 'link' | 'device' | 'unreadable';
+  'missing' | 'type' | 'mode' | 'owner' | 'size' | 'content' | 'link' | 'device' | 'xattr' | 'unreadable';
 
 /** One thing about one path that is not as the manifest says. */
 export interface Difference {
@@ -129,9 +131,32 @@ export class Check {
         actual: `${stats.uid}:${stats.gid}`,
       });
     }
+    if (entry.type === 'f') found.push(...this.#xattrs(entry, at));
     const inside = this.#contents(name, { entry, at, stats });
     if (inside !== undefined) found.push(inside);
     return found;
+  }
+
+  // Those that the manifest names; others are the user's, or given by a script. Where a file system has none, none can differ.
+  #xattrs({ xattrs = [] }: ManifestEntry, at: BytePath): Found[] {
+    const named = xattrs.filter(({ name }) => this.#disk.asRoot || name !== CAPABILITY);
+    if (named.length === 0) return [];
+    const names = named.map(({ name }) => name);
+    let there: readonly XattrState[] | undefined;
+    try {
+      there = this.#disk.xattrs(at, names);
+    } catch (error) {
+      const code = systemCode(error);
+      // its contents cannot be read either, and that is said
+      if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOENT') throw error;
+    }
+    return named.flatMap(({ name, value }, i): Found[] => {
+      const actual = there?.[i]?.value;
+      if (there === undefined || actual === value) return [];
+      const text = (what: string | null | undefined): string =>
+        `${pathToText(name)}=${typeof what === 'string' ? `0x${what}` : 'none'}`;
+      return [{ kind: 'xattr', expected: text(value), actual: text(actual) }];
+    });
   }
 
   #contents(

@@ -62,6 +62,11 @@ export function scanManifest(bytes: Buffer, each: (type: EntryType, path: BytePa
   while (start < text.length) {
     let end = text.indexOf('\n', start);
     if (end < 0) end = text.length;
+    // x name value: an extended attribute of the file before it
+    if (text[start] === 'x') {
+      start = end + 1;
+      continue;
+    }
     // type mode owner group size mtime sha256 link path: the path follows the eighth space and may hold spaces
     let at = start;
     for (let field = 0; field < 8; field++) at = text.indexOf(' ', at) + 1;

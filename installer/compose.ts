@@ -209,11 +209,15 @@ export class Composer {
     const last = plan.oldSolids.get(slot.path)?.entry;
     const base = last === undefined ? undefined : owners.attributes(last);
     const next = owners.attributes(slot.entry);
+    // those that it was staged with: chown would clear some
+    const names = slot.entry.xattrs?.map(({ name }) => name);
+    const own = names && this.#disk.xattrs(staged, names)?.filter(({ value }) => value !== null);
     this.#disk.setAttributes(staged, {
       mode: base !== undefined && base.mode === (stats.mode & 0o7777) ? next.mode : stats.mode & 0o7777,
       uid: base?.uid === stats.uid ? next.uid : stats.uid,
       gid: base?.gid === stats.gid ? next.gid : stats.gid,
       mtime: next.mtime,
+      xattrs: own,
     });
   }
 

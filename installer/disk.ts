@@ -9,6 +9,8 @@ import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { pathToBytes } from '../model/bytes.js';
 import { systemCode } from '../model/errors.js';
+import { putXattrs, readXattrs, type XattrState } from '../system/xattr.js';
+import { WriteBack } from './write-back.js';
 import { ABSENT, DIRECTORY, OTHER, rootBytes, type Seen } from './walk.js';
 
 /** Called before each change with its name and path; throws to make it fail. */
@@ -21,6 +23,8 @@ export interface Attributes {
   readonly gid: number;
   /** seconds since 1970 */
   readonly mtime?: number;
+  /** extended attributes that are to be set, or that are not to be there; others stay as they are */
+  readonly xattrs?: readonly XattrState[] | undefined;
 }
 
 /** How a disk behaves. */
@@ -45,8 +49,7 @@ export class Disk {
   readonly self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   readonly #prefix: string;
   readonly #step: StepHook;
-  #early: Promise<void> | undefined;
-  #earlyFailure: { readonly error: unknown } | undefined;
+  readonly #writeBack = new WriteBack();
 
   /** @param root - absolute */
   constructor(root: string, options: DiskOptions = {}) {
@@ -183,14 +186,29 @@ export class Disk {
     }
   }
 
-  /** Owner (as root only), permissions and time; of a link itself, its owner and time. */
+  /** Owner (as root only), permissions, extended attributes and time; of a link itself, its owner and time. */
   setAttributes(path: string, attributes: Attributes, link = false): void {
     this.#step('attributes', path);
-    const full = this.at(path);
-    // chown clears set-uid bits, so it comes first
-    if (this.asRoot) fs.lchownSync(full, attributes.uid, attributes.gid);
-    if (!link) fs.chmodSync(full, attributes.mode);
-    if (attributes.mtime !== undefined) fs.lutimesSync(full, attributes.mtime, attributes.mtime);
+    this.#set(this.at(path), attributes, { chown: this.asRoot, link });
+  }
+
+  /** The same of something that stays in its place: whoever owns it already does not get it again, so that file capabilities which nobody speaks of stay. */
+  changeAttributes(path: string, attributes: Attributes): void {
+    this.#step('attributes', path);
+    const stats = this.lstat(path);
+    const isOwn = stats?.uid === attributes.uid && stats.gid === attributes.gid;
+    this.#set(this.at(path), attributes, { chown: this.asRoot && !isOwn, link: false });
+  }
+
+  /** Extended attributes alone. */
+  setXattrs(path: string, xattrs: readonly XattrState[]): void {
+    this.#step('xattr', path);
+    putXattrs(this.at(path), xattrs);
+  }
+
+  /** What these extended attributes are; undefined where the file system, or this system, has none. */
+  xattrs(path: string, names: readonly string[]): readonly XattrState[] | undefined {
+    return readXattrs(this.at(path), names);
   }
 
   /** A device or a fifo. Node has no mknod(2): the programs of that name do it. */
@@ -224,26 +242,16 @@ export class Disk {
    * earlier call is not over. An error that the system tells here it tells nobody else: the next flush() throws it.
    */
   writeBack(tops: readonly string[]): void {
-    if (!this.durable || this.#early !== undefined) return;
-    try {
+    if (!this.durable || this.#writeBack.isRunning) return;
+    this.#writeBack.start(async () => {
       this.#step('syncfs', tops[0] ?? '');
-    } catch (error) {
-      this.#earlyFailure ??= { error };
-      return;
-    }
-    this.#early = syncFileSystems(tops.map((top) => this.at(top).toString('utf8'))).then(
-      () => (this.#early = undefined),
-      (error: unknown) => {
-        this.#early = undefined;
-        this.#earlyFailure ??= { error };
-      },
-    );
+      await this.#syncAll(tops);
+    });
   }
 
   /** What writeBack() was to bring to the disk is not wanted any more: nothing of it runs when this has resolved, and nothing of it is told. */
   async forgetWriteBack(): Promise<void> {
-    await this.#early;
-    this.#earlyFailure = undefined;
+    await this.#writeBack.end().catch(() => undefined);
   }
 
   /**
@@ -251,13 +259,10 @@ export class Disk {
    * file system (`tops` names a directory on each). ADR 0005 has the figures.
    */
   async flush(paths: readonly string[], tops: readonly string[]): Promise<void> {
-    await this.#early;
-    const failure = this.#earlyFailure;
-    this.#earlyFailure = undefined;
-    if (failure !== undefined) throw failure.error;
+    await this.#writeBack.end();
     if (paths.length > FEW) {
       this.#step('syncfs', tops[0] ?? '');
-      if (!this.durable || (await syncFileSystems(tops.map((top) => this.at(top).toString('utf8'))))) return;
+      if (!this.durable || (await this.#syncAll(tops))) return;
     }
     for (const path of paths) {
       const stats = this.lstat(path);
@@ -273,6 +278,9 @@ export class Disk {
       // somebody may hold a hard link to a set-uid program with a hole: the link must not keep the bit
       if (stats.isFile() && (stats.mode & 0o6000) !== 0 && stats.nlink > 1)
         fs.chmodSync(this.at(path), 0o600);
+      // nor file capabilities, which chown clears
+      if (this.asRoot && stats.isFile() && stats.nlink > 1)
+        fs.lchownSync(this.at(path), stats.uid, stats.gid);
       this.unlink(path);
       return;
     }
@@ -281,14 +289,33 @@ export class Disk {
     this.rmdir(path);
   }
 
+  #set(
+    full: Buffer,
+    { mode, uid, gid, mtime, xattrs }: Attributes,
+    how: { chown: boolean; link: boolean },
+  ): void {
+    // chown clears set-uid bits and file capabilities, so it comes first
+    if (how.chown) fs.lchownSync(full, uid, gid);
+    if (!how.link) fs.chmodSync(full, mode);
+    putXattrs(full, xattrs);
+    if (mtime !== undefined) fs.lutimesSync(full, mtime, mtime);
+  }
+
+  async #syncAll(tops: readonly string[]): Promise<boolean> {
+    const { syncFileSystems } = await import('./sync-file-systems.js');
+    return syncFileSystems(tops.map((top) => this.at(top).toString('utf8')));
+  }
+
   #write(fd: number, path: string, bytes: Uint8Array): void {
     this.#step('write', path);
     for (let done = 0; done < bytes.length;) done += fs.writeSync(fd, bytes, done);
   }
 
-  #finish(fd: number, { mode, uid, gid, mtime }: Attributes): void {
+  #finish(fd: number, { mode, uid, gid, mtime, xattrs }: Attributes): void {
     if (this.asRoot) fs.fchownSync(fd, uid, gid);
     fs.fchmodSync(fd, mode);
+    // after chown, which clears file capabilities
+    putXattrs(fd, xattrs);
     if (mtime !== undefined) fs.futimesSync(fd, mtime, mtime);
   }
 }
@@ -297,21 +324,4 @@ function kindOf(entry: fs.Dirent): 'file' | 'directory' | 'link' | 'other' {
   if (entry.isFile()) return 'file';
   if (entry.isDirectory()) return 'directory';
   return entry.isSymbolicLink() ? 'link' : 'other';
-}
-
-// True when done; false when there is no such program here, or it knows no -f. Throws when the disk failed.
-async function syncFileSystems(tops: readonly string[]): Promise<boolean> {
-  const { execFile } = await import('node:child_process');
-  try {
-    await promisify(execFile)('sync', ['-f', '--', ...tops], { env: { ...process.env, LC_ALL: 'C' } });
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    const { stderr } = error as { stderr?: unknown };
-    const said = typeof stderr === 'string' ? stderr : '';
-    if (/option|usage|No such file/i.test(said)) return false;
-    throw Object.assign(new Error(`sync: ${said.trim()}`), {
-      code: /No space/.test(said) ? 'ENOSPC' : 'EIO',
-    });
-  }
 }

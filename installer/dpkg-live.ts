@@ -8,9 +8,8 @@ import { MAX_DPKG_FILE } from '../model/limits.js';
 import type { Disk } from './disk.js';
 import { DPKG_DIR } from './diversions.js';
 import type { DpkgState } from './dpkg-text.js';
-import { quietly } from './foresee.js';
 import { parseUnincorp } from './triggers.js';
-import { Walk } from './walk.js';
+import { Walk, quietly } from './walk.js';
 
 /** Takes back what scripts of a transaction that never was have asked of dpkg-trigger. @throws the system's errors */
 export function forgetTriggers(disk: Disk): void {

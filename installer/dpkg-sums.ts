@@ -6,7 +6,7 @@ import { digestsAt } from './digests.js';
 import type { Disk } from './disk.js';
 import type { Diversions } from './diversions.js';
 import { UNKNOWN_MD5 } from './dpkg-text.js';
-import { quietly } from './foresee.js';
+import { quietly } from './walk.js';
 import type { Incoming } from './plan.js';
 import type { Staging } from './stage.js';
 import type { InstalledPackage } from './status.js';

@@ -140,7 +140,7 @@ export class Execution {
   }
 
   #preview(): TransactionPreview {
-    return previewOf(this.#prepared, this.#kept, this.#staging.ownersSkipped);
+    return previewOf(this.#prepared, this.#kept, this.#staging);
   }
 
   async #scripts(): Promise<Scripts | undefined> {

@@ -7,7 +7,7 @@ import type { BytePath } from '../model/bytes.js';
 import type { Disk } from './disk.js';
 import type { PlanInput, Slot, TransactionPlan } from './plan.js';
 import { fileConflict } from './settle.js';
-import { ABSENT, DIRECTORY, obstructed, Walk, type Seen } from './walk.js';
+import { ABSENT, DIRECTORY, obstructed, quietly, Walk, type Seen } from './walk.js';
 
 /** The root as it will be, for following paths. */
 export interface Foresight {
@@ -81,15 +81,5 @@ function checkDirectory(
   } catch (error) {
     if (!(error instanceof GtpkgError)) throw error;
     throw fileConflict(slot.path, slot.by.name, other, 'a link elsewhere in one, a directory in the other');
-  }
-}
-
-/** The physical path of something that may be a link; undefined when its directory is none any more, or leads out of the root. */
-export function quietly(walk: Walk, path: string): BytePath | undefined {
-  try {
-    return walk.entry(path);
-  } catch (error) {
-    if (error instanceof GtpkgError) return undefined;
-    throw error;
   }
 }

@@ -12,7 +12,7 @@ import { GtpkgError, systemCode } from '../model/errors.js';
 import { readManifest } from './claims.js';
 import type { Disk } from './disk.js';
 import { DPKG_DIR, parseDiversions, parseStatOverrides, readDpkgFile, type Diversion } from './diversions.js';
-import { quietly } from './foresee.js';
+import { quietly } from './walk.js';
 import { Owners } from './owners.js';
 import { readStatus } from './status.js';
 import { Walk } from './walk.js';

@@ -36,7 +36,7 @@ export interface Save {
   readonly path: string;
   readonly copy: string;
 }
-/** A directory or a file that stays gets other permissions; never a link, which chmod(2) would follow. */
+/** A directory or a file that stays gets other permissions or extended attributes; never a link, which chmod(2) would follow. */
 export interface Change {
   readonly kind: 'attributes';
   readonly path: string;
@@ -111,11 +111,11 @@ const STEPS: Steps = {
   },
   attributes: {
     do(disk, { path, after }) {
-      disk.setAttributes(path, after);
+      disk.changeAttributes(path, after);
     },
     undo(disk, { path, before }) {
       const stats = disk.lstat(path);
-      if (stats?.isDirectory() === true || stats?.isFile() === true) disk.setAttributes(path, before);
+      if (stats?.isDirectory() === true || stats?.isFile() === true) disk.changeAttributes(path, before);
     },
   },
 };

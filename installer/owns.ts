@@ -6,10 +6,9 @@ import type { EntryType } from '../model/manifest.js';
 import { eachOwnPath } from './claims.js';
 import { Disk } from './disk.js';
 import { readDiversions } from './diversions.js';
-import { quietly } from './foresee.js';
 import { readStateFile, statePaths } from './state.js';
 import { readStatus, type InstalledPackage } from './status.js';
-import { lookAtDisk, rootBytes, typedPath, Walk } from './walk.js';
+import { lookAtDisk, rootBytes, typedPath, Walk, quietly } from './walk.js';
 import { SCRIPT_NAMES } from '../model/release.js';
 
 /** A package that has a path; directories are shared by several. */

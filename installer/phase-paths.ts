@@ -1,10 +1,9 @@
 /** In which phase (phases.ts) each physical path comes or goes. */
 import { parentPath, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
-import { quietly } from './foresee.js';
 import type { PhaseOf } from './ground.js';
 import type { Slot, TransactionPlan } from './plan.js';
-import type { Walk } from './walk.js';
+import { type Walk, quietly } from './walk.js';
 
 /**
  * A directory comes with the first thing in it; what goes, goes with its package.

@@ -184,11 +184,17 @@ function canRunScripts(
   );
 }
 
+/** What staging could not set. */
+interface Skipped {
+  readonly ownersSkipped: number;
+  readonly xattrsSkipped: readonly string[];
+}
+
 /** What to tell the user. */
 export function previewOf(
   { plan, survey, input }: Prepared,
   kept: readonly KeptConffile[],
-  ownersSkipped = 0,
+  { ownersSkipped, xattrsSkipped }: Skipped = { ownersSkipped: 0, xattrsSkipped: [] },
 ): TransactionPreview {
   const conffiles = new Set<string>(plan.conffiles.map(({ path }) => path));
   const strangers = survey.strangers.filter((path) => !conffiles.has(path));
@@ -202,6 +208,7 @@ export function previewOf(
   if (special.length > 0) notes.push(describeSpecialFiles(special));
   if (ownersSkipped > 0)
     notes.push(`${ownersSkipped} paths belong to you instead of the users that their packages name`);
+  notes.push(...xattrsSkipped.map((text) => text.replace(/\.$/, '')));
   const scriptsNotRun =
     input.runsScripts === true
       ? []

@@ -23,7 +23,7 @@ export interface Item {
   readonly at: BytePath;
   readonly kinds: readonly DifferenceKind[];
   readonly conffile: boolean;
-  /** only owner and permissions */
+  /** only owner, permissions and extended attributes */
   readonly light: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface RepairPlan {
   readonly contents: ReadonlyMap<string, readonly BytePath[]>;
 }
 
-const LIGHT: ReadonlySet<DifferenceKind> = new Set(['mode', 'owner']);
+const LIGHT: ReadonlySet<DifferenceKind> = new Set(['mode', 'owner', 'xattr']);
 
 /** @throws GtpkgError STATUS_CORRUPT; the system's errors */
 export function planRepair(

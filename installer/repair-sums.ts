@@ -6,7 +6,7 @@ import { digestsAt } from './digests.js';
 import type { Disk } from './disk.js';
 import { DPKG_DIR } from './diversions.js';
 import { infoName, UNKNOWN_MD5 } from './dpkg-text.js';
-import { quietly } from './foresee.js';
+import { quietly } from './walk.js';
 import { grouped, type Item } from './repair-plan.js';
 import { Walk } from './walk.js';
 

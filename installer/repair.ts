@@ -8,19 +8,24 @@
 import { randomBytes } from 'node:crypto';
 import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import type { Report } from '../model/events.js';
+import type { ManifestEntry } from '../model/manifest.js';
+import type { Xattr } from '../model/xattr.js';
 import type { Difference, DifferenceKind } from './check.js';
+import type { Attributes } from './disk.js';
+import { carryOut } from './carry-out.js';
 import { diskError } from './disk-error.js';
 import { readDiversions } from './diversions.js';
 import { makeHardLink, makeNode } from './entries.js';
 import { Ground } from './ground.js';
 import { actor, formatHistory, historyCommand, historyName, nextId } from './history.js';
-import { commitJournal, touchedDirectories, uncommitJournal, writeJournal, type Journal } from './journal.js';
+import type { Journal } from './journal.js';
 import type { FileTarget, FileTargets } from './lay-out.js';
-import { perform, type Operation } from './operations.js';
+import type { Operation } from './operations.js';
 import { Owners } from './owners.js';
 import { CONFFILE_OLD } from './conffiles.js';
-import { finish, rollBack, sweepStaging } from './recover.js';
+import { sweepStaging } from './recover.js';
 import { grouped, planRepair, type Item, type LeftPath, type RepairPlan } from './repair-plan.js';
+import { lightChange } from './repair-light.js';
 import { newSums } from './repair-sums.js';
 import type { OpenRoot } from './root.js';
 import { Staging } from './stage.js';
@@ -112,14 +117,14 @@ class Repair {
       staging.open();
       await this.#stage(staging, rest, places);
       this.#finishDirectories(directories);
-      for (const item of items) if (item.light) this.#attributes(item);
+      const done = items.filter((item) => !item.light || this.#attributes(item, staging));
       for (const { path, staged, top } of this.#ground.directories) {
         if (!top) continue;
         if (disk.exists(path)) this.#remove(path);
         this.#operations.push({ kind: 'place', staged, path });
       }
       for (const item of rest) this.#put(item, places.get(item));
-      const repaired = items.map(({ pkg, entry, kinds }) => ({ package: pkg.name, path: entry.path, kinds }));
+      const repaired = done.map(({ pkg, entry, kinds }) => ({ package: pkg.name, path: entry.path, kinds }));
       for (const { name, at, bytes } of newSums(disk, rest, places)) {
         const staged = staging.create(`sums-${name}`, bytes);
         this.#operations.push({ kind: 'replace', staged, path: at, backup: this.#backup(staged) });
@@ -167,7 +172,7 @@ class Repair {
         const { entry } = item;
         const staged = places.get(item)?.staged;
         if (entry.type === 'f' && staged !== undefined)
-          targets.set(entry.path, { path: staged, ...this.#owners.attributes(entry) });
+          targets.set(entry.path, { path: staged, ...this.#complete(staging, entry, staged) });
       }
       if (targets.size > 0) await this.#request.contents(pkg, targets);
       staging.wrote([...targets.values()].map(({ path }) => path));
@@ -184,7 +189,7 @@ class Repair {
     { staging, targets }: { staging: Staging; targets: FileTargets },
   ): Promise<void> {
     const { disk } = this.#root;
-    const making = { path: staged, ...this.#owners.attributes(entry) };
+    const making = { path: staged, ...this.#complete(staging, entry, staged) };
     if (entry.type === 'l') {
       disk.symlink(entry.link ?? '', staged);
       disk.setAttributes(staged, making, true);
@@ -194,6 +199,10 @@ class Repair {
     } else if (entry.type !== 'f') {
       await makeNode(disk, entry, { ...making, spare: () => this.#backup(staged) });
     }
+  }
+
+  #complete(staging: Staging, entry: ManifestEntry, staged: string): Attributes & { readonly mtime: number } {
+    return { ...this.#owners.attributes(entry), xattrs: staging.xattrs(entry, staged) };
   }
 
   // A file that is as signed, for a second name of it.
@@ -213,14 +222,19 @@ class Repair {
     }
   }
 
-  #attributes({ at, entry }: Item): void {
-    const stats = this.#root.disk.lstat(at);
-    if (stats === undefined) return;
-    const { mode, uid, gid } = this.#owners.attributes(entry);
-    // scripts give directories away, and verify does not mind: only their permissions are put back
-    const own = entry.type === 'd' ? { uid: stats.uid, gid: stats.gid } : { uid, gid };
-    const before = { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
-    this.#operations.push({ kind: 'attributes', path: at, before, after: { mode, ...own } });
+  // False: it cannot be put right, and that is noted.
+  #attributes(item: Item, staging: Staging): boolean {
+    const { pkg, entry } = item;
+    const xattrs = (): readonly Xattr[] | undefined => staging.xattrs(entry, `${staging.main}/`);
+    const change = lightChange(item, { disk: this.#root.disk, owners: this.#owners, xattrs });
+    if (change !== undefined) this.#operations.push(change);
+    else
+      this.#left.push({
+        package: pkg.name,
+        path: entry.path,
+        why: 'its extended attributes cannot be set here',
+      });
+    return change !== undefined;
   }
 
   #put({ at, conffile }: Item, place: { staged: BytePath; inTree: boolean } | undefined): void {
@@ -284,22 +298,3 @@ const EMPTY = {
   lost: new Map(),
   strangers: [],
 };
-
-/** From the journal to the commit, and back when something fails. */
-async function carryOut({ disk, state }: OpenRoot, journal: Journal): Promise<void> {
-  let length: number | undefined;
-  try {
-    length = writeJournal(disk, state, journal);
-    for (const operation of journal.operations) perform(disk, operation);
-    await disk.flush(touchedDirectories(journal.operations), journal.areas);
-    commitJournal(disk, state);
-  } catch (error) {
-    if (disk.exists(state.journal)) {
-      // a mark that may or may not have reached the disk
-      if (length !== undefined) uncommitJournal(disk, state, length);
-      await rollBack(disk, state, journal);
-    }
-    throw error;
-  }
-  finish(disk, state, journal);
-}

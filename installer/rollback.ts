@@ -9,12 +9,11 @@ import { joinPath } from '../model/bytes.js';
 import { readManifest } from './claims.js';
 import { digestOnDisk } from './conffile-decisions.js';
 import { CONFFILE_NEW, copiesOf } from './conffiles.js';
-import { quietly } from './foresee.js';
 import { historyIds, pinOf, readHistoryEntry, stateAfter, type HistoryPin } from './history.js';
 import type { TransactionStep } from './plan.js';
 import type { OpenRoot } from './root.js';
 import type { InstalledPackage, RootStatus } from './status.js';
-import { Walk } from './walk.js';
+import { Walk, quietly } from './walk.js';
 
 /** How packages are to be, by name; null: not there. Who is not named stays as it is. */
 export type Wishes = ReadonlyMap<string, HistoryPin | null>;

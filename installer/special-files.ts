@@ -1,10 +1,11 @@
 /**
- * Files that lend rights: set-uid and set-gid programs, device nodes. They come only as the signed manifest says, and only as far as the user's setting lets them;
- * those that a package had before, with the same owner and permissions, are nothing new.
+ * Files that lend rights: set-uid and set-gid programs, programs with file capabilities, device nodes. They come only as the signed manifest says, and only as far as the user's setting lets them;
+ * those that a package had before, with the same owner, permissions and capabilities, are nothing new.
  */
 import { pathToText } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { lentRight, type LentRight, type ManifestEntry } from '../model/manifest.js';
+import { capabilityOf } from '../model/xattr.js';
 import type { PlanInput, TransactionPlan } from './plan.js';
 
 /** Take them as they come (the default), or refuse the transaction that brings new ones. */
@@ -44,6 +45,7 @@ const isSame = (one: ManifestEntry, other: ManifestEntry): boolean =>
   one.type === other.type &&
   one.mode === other.mode &&
   one.link === other.link &&
+  capabilityOf(one.xattrs) === capabilityOf(other.xattrs) &&
   nameOf(one.owner) === nameOf(other.owner) &&
   nameOf(one.group) === nameOf(other.group);
 

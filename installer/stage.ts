@@ -7,12 +7,14 @@
 import { joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
+import type { Xattr } from '../model/xattr.js';
 import type { Attributes, Disk } from './disk.js';
 import type { Digests, FileTarget, FileTargets } from './lay-out.js';
 import { makeHardLink, makeNode } from './entries.js';
 import type { Owners } from './owners.js';
 import type { Incoming } from './plan.js';
 import type { Placement, Survey } from './survey.js';
+import { Xattrs } from './xattrs.js';
 
 /** In the first area: paths of the others, written before they are made, so that a later run finds and removes them. */
 export const AREAS_FILE = 'areas';
@@ -25,6 +27,7 @@ export class Staging {
   readonly #placements = new Map<string, Placement>();
   readonly #received = new Map<string, string>();
   readonly #md5 = new Map<string, string>();
+  readonly #xattrs: Xattrs;
   #extra = 0;
   /** entries whose owner could not be set because we are not root */
   ownersSkipped = 0;
@@ -33,6 +36,7 @@ export class Staging {
     this.#disk = disk;
     this.#survey = survey;
     this.#owners = owners;
+    this.#xattrs = new Xattrs(disk);
     for (const placement of survey.placements) {
       this.#placements.set(`${placement.slot.by.name}/${placement.slot.entry.path}`, placement);
     }
@@ -41,6 +45,11 @@ export class Staging {
   /** The directory for gtpkg's own new state. */
   get main(): BytePath {
     return this.#survey.areas[0]?.path ?? ('' as BytePath);
+  }
+
+  /** For people: extended attributes that could not be set. */
+  get xattrsSkipped(): readonly string[] {
+    return this.#xattrs.left;
   }
 
   /** Files and directories made so far, for the flush. */
@@ -103,7 +112,7 @@ export class Staging {
       const path =
         this.#placements.get(`${by.name}/${entry.path}`)?.staged ??
         (linked.has(entry.path) ? this.#spare() : undefined);
-      if (path !== undefined) targets.set(entry.path, { path, ...this.#attributes(entry), md5 });
+      if (path !== undefined) targets.set(entry.path, { path, ...this.#withXattrs(entry, path), md5 });
     }
     return targets;
   }
@@ -153,7 +162,7 @@ export class Staging {
     const placement = this.#placements.get(key);
     if (placement === undefined || entry.type === 'd') return;
     const { staged } = placement;
-    const attributes = this.#attributes(entry);
+    const attributes = this.#withXattrs(entry, staged);
     if (entry.type === 'l') {
       this.#disk.symlink(entry.link ?? '', staged);
       this.#disk.setAttributes(staged, attributes, true);
@@ -180,6 +189,17 @@ export class Staging {
     )
       this.ownersSkipped++;
     return attributes;
+  }
+
+  #withXattrs(entry: ManifestEntry, staged: string): Attributes & { readonly mtime: number } {
+    const attributes = this.#attributes(entry);
+    return entry.xattrs === undefined ? attributes : { ...attributes, xattrs: this.xattrs(entry, staged) };
+  }
+
+  /** The extended attributes that a file gets which is staged there. @throws the system's errors */
+  xattrs(entry: ManifestEntry, staged: string): readonly Xattr[] | undefined {
+    const area = this.#survey.areas.find(({ path }) => staged.startsWith(`${path}/`))?.path ?? this.main;
+    return this.#xattrs.kept(entry, area);
   }
 
   #spare(): string {

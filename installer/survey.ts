@@ -11,14 +11,14 @@ import { GtpkgError } from '../model/errors.js';
 import { eachShippedPath } from './claims.js';
 import type { Disk } from './disk.js';
 import { firstLeft } from './emptied.js';
-import { foresee, quietly } from './foresee.js';
+import { foresee } from './foresee.js';
 import { Ground, type Area, type FreshDirectory, type PhaseOf } from './ground.js';
 import type { GoneConffile, PlanInput, PlannedConffile, Slot, TransactionPlan } from './plan.js';
 import { phasePaths } from './phase-paths.js';
 import { fileConflict, settle } from './settle.js';
 import { contender } from './slots.js';
 import type { StatePaths } from './state.js';
-import { obstructed, Walk } from './walk.js';
+import { obstructed, Walk, quietly } from './walk.js';
 
 /** A solid that is to be placed. */
 export interface Placement {

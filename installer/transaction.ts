@@ -100,6 +100,7 @@ async function stage(
       const text = 'Owners and set-uid bits of some files were not set, because gtpkg does not run as root.';
       request.report({ kind: 'warning', text });
     }
+    for (const text of staging.xattrsSkipped) request.report({ kind: 'warning', text });
     return staging;
   } catch (error) {
     await root.disk.forgetWriteBack();

@@ -91,6 +91,16 @@ export class Walk {
   }
 }
 
+/** The physical path of something that may be a link; undefined when its directory is none any more, or leads out of the root. */
+export function quietly(walk: Walk, path: string): BytePath | undefined {
+  try {
+    return walk.entry(path);
+  } catch (error) {
+    if (error instanceof GtpkgError) return undefined;
+    throw error;
+  }
+}
+
 /** Looks at the disk below `root` (bytes of an absolute path). */
 export function lookAtDisk(root: string): Look {
   return (path) => {

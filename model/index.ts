@@ -11,5 +11,6 @@ export * from './relation.js';
 export * from './release.js';
 export * from './universe.js';
 export * from './version.js';
+export * from './xattr.js';
 export type { Verified } from './verified.js';
 export * as limits from './limits.js';

@@ -37,6 +37,12 @@ export const MAX_PATH = 4095;
 export const MAX_NAME = 255;
 /** Entries in a manifest. */
 export const MAX_MANIFEST_ENTRIES = 1_000_000;
+/** Extended attributes: Linux's XATTR_NAME_MAX; how many one file has, and bytes of their names and values together: ext4 keeps them in one block of 4 KiB. */
+export const MAX_XATTR_NAME = 255;
+export const MAX_XATTRS = 32;
+export const MAX_XATTRS_SIZE = 3 * KiB;
+/** Extended attributes in one manifest: a distribution has some dozens, and a program that keeps one on each of its files some thousands. */
+export const MAX_MANIFEST_XATTRS = 100_000;
 /** A control paragraph; Debian's longest is ~30 KiB. */
 export const MAX_CONTROL = 1 * MiB;
 /** A control field. */

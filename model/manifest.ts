@@ -1,16 +1,29 @@
 /**
- * The manifest of a release: every path with what git cannot keep. docs/formats/manifest.md, version 1. Pure.
+ * The manifest of a release: every path with what git cannot keep. docs/formats/manifest.md, versions 1 and 2. Pure.
  *
  *     #gtpkg-manifest 1
  *     type mode owner group size mtime sha256 link path
  *
- * One path a line, sorted by the path's bytes, one space between fields. Only the one canonical
- * spelling is accepted: format(parse(x)) = x.
+ * One path a line, sorted by the path's bytes, one space between fields. Version 2 is for those that have extended attributes, and has a line
+ * for each behind its file's:
+ *
+ *     x name value
+ *
+ * Only the one canonical spelling is accepted: format(parse(x)) = x.
  */
 import { compareBytes, isSafePath, parentPath, type BytePath } from './bytes.js';
 import { GtpkgError } from './errors.js';
 import type { Sha256 } from './ids.js';
-import { MAX_MANIFEST_ENTRIES, MAX_NAME, MAX_PATH, MAX_PATH_DEPTH } from './limits.js';
+import {
+  MAX_MANIFEST_ENTRIES,
+  MAX_MANIFEST_XATTRS,
+  MAX_NAME,
+  MAX_PATH,
+  MAX_PATH_DEPTH,
+  MAX_XATTRS,
+  MAX_XATTRS_SIZE,
+} from './limits.js';
+import { CAPABILITY, capabilityOf, isCapability, isCarried, xattrsSize, type Xattr } from './xattr.js';
 
 /** file, directory, symbolic link, hard link, character device, block device, fifo */
 export type EntryType = 'f' | 'd' | 'l' | 'h' | 'c' | 'b' | 'p';
@@ -39,12 +52,16 @@ export interface ManifestEntry {
   /** `l`: target as written; `h`: the path it shares its inode with; `c`, `b`: `major:minor` */
   readonly link?: string;
   readonly path: BytePath;
+  /** extended attributes of a file, sorted by name, never empty; a hard link has those of its file */
+  readonly xattrs?: readonly Xattr[];
 }
 
 /** All entries, sorted, and the directories needed for each present before it. */
 export type Manifest = readonly ManifestEntry[];
 
 const HEADER = '#gtpkg-manifest 1\n';
+/** The same length: only the digit differs. */
+const HEADER_XATTRS = '#gtpkg-manifest 2\n';
 const HEX = '0123456789ABCDEF';
 
 // Bytes that would break the line, and bytes that are not UTF-8, become %XX; so does % itself.
@@ -115,10 +132,21 @@ export function formatEntry(entry: ManifestEntry): string {
   return `${entry.type} ${mode} ${formatOwner(entry.owner)} ${formatOwner(entry.group)} ${entry.size} ${entry.mtime} ${entry.sha256 ?? '-'} ${link} ${escapeField(entry.path, false)}`;
 }
 
+function formatXattr({ name, value }: Xattr): string {
+  return `x ${escapeField(name, true)} ${value === '' ? '-' : value}`;
+}
+
 /** The manifest file's bytes. Sorts; does not check. */
 export function formatManifest(entries: Iterable<ManifestEntry>): Buffer {
   const sorted = [...entries].sort((a, b) => compareBytes(a.path, b.path));
-  return Buffer.from(HEADER + sorted.map((entry) => `${formatEntry(entry)}\n`).join(''), 'latin1');
+  let header = HEADER;
+  const lines = sorted.map((entry) => {
+    // a hard link's are those of its file, and stand there
+    if (entry.xattrs === undefined || entry.type === 'h') return `${formatEntry(entry)}\n`;
+    header = HEADER_XATTRS;
+    return [formatEntry(entry), ...entry.xattrs.map(formatXattr), ''].join('\n');
+  });
+  return Buffer.from(header + lines.join(''), 'latin1');
 }
 
 // Not \S: to a regular expression the byte a0, a part of "à", is white space.
@@ -135,25 +163,62 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   const fail = (line: number, what: string): never => {
     throw new GtpkgError('MANIFEST_MALFORMED', `manifest:${line}: ${what}`, { data: { line } });
   };
-  if (!text.startsWith(HEADER)) return fail(1, 'this is not a manifest of version 1');
+  const hasXattrs = text.startsWith(HEADER_XATTRS);
+  if (!hasXattrs && !text.startsWith(HEADER)) return fail(1, 'this is not a manifest of version 1 or 2');
   if (!text.endsWith('\n')) return fail(0, 'the last line is cut short');
   if (text === HEADER) return [];
   const lines = text.slice(HEADER.length, -1).split('\n');
-  if (lines.length > MAX_MANIFEST_ENTRIES)
+  if (lines.length > MAX_MANIFEST_ENTRIES + (hasXattrs ? MAX_MANIFEST_XATTRS : 0))
     throw new GtpkgError('LIMIT_EXCEEDED', `manifest: more than ${MAX_MANIFEST_ENTRIES} paths`);
-  const types = new Map<string, EntryType>();
   const entries: ManifestEntry[] = [];
+  const files = new Map<string, readonly Xattr[]>();
+  const types = new Map<string, EntryType>();
   let previous = '';
-  lines.forEach((line, index) => {
-    const number = index + 2;
-    const entry = parseEntry(line) ?? fail(number, 'not an entry');
+  let more = 0;
+  for (let at = 0; at < lines.length; at++) {
+    const number = at + 2;
+    let entry = parseEntry(lines[at] ?? '') ?? fail(number, 'not an entry');
     checkEntry(entry, types, (what) => fail(number, what));
     if (compareBytes(previous, entry.path) >= 0) fail(number, 'paths are out of order or stand twice');
     previous = entry.path;
     types.set(entry.path, entry.type);
+    if (hasXattrs) {
+      const own: Xattr[] = [];
+      for (; lines[at + 1]?.startsWith('x ') === true; at++)
+        own.push(parseXattr(lines[at + 1] ?? '') ?? fail(at + 3, 'not an extended attribute'));
+      checkXattrs(entry, own, (what) => fail(at + 2, what));
+      if (own.length > 0) files.set(entry.path, own);
+      more += own.length;
+      const xattrs = own.length > 0 ? own : entry.type === 'h' ? files.get(entry.link ?? '') : undefined;
+      if (xattrs !== undefined) entry = { ...entry, xattrs };
+    }
     entries.push(entry);
-  });
+  }
+  if (hasXattrs && more === 0) fail(1, 'version 2 is for extended attributes, and there are none');
+  if (more > MAX_MANIFEST_XATTRS || entries.length > MAX_MANIFEST_ENTRIES)
+    throw new GtpkgError('LIMIT_EXCEEDED', 'manifest: more paths or extended attributes than there may be');
   return entries;
+}
+
+function parseXattr(line: string): Xattr | undefined {
+  const match = /^x ([^ ]+) (-|(?:[0-9a-f]{2})+)$/.exec(line);
+  if (match === null) return undefined;
+  const [, name = '', value = ''] = match;
+  const xattr = { name: unescapeField(name), value: value === '-' ? '' : value };
+  return formatXattr(xattr) === line ? xattr : undefined;
+}
+
+function checkXattrs(entry: ManifestEntry, xattrs: readonly Xattr[], fail: (what: string) => never): void {
+  if (xattrs.length === 0) return;
+  if (entry.type !== 'f') fail('only files have extended attributes');
+  if (xattrs.length > MAX_XATTRS || xattrsSize(xattrs) > MAX_XATTRS_SIZE)
+    fail('more extended attributes than a file may have');
+  xattrs.forEach(({ name, value }, at) => {
+    if (!isCarried(name)) fail('an extended attribute that is not a package’s to set');
+    if (name === CAPABILITY && !isCapability(value)) fail('file capabilities that are none');
+    if (at > 0 && compareBytes(xattrs[at - 1]?.name ?? '', name) >= 0)
+      fail('extended attributes are out of order or stand twice');
+  });
 }
 
 function parseEntry(line: string): ManifestEntry | undefined {
@@ -209,12 +274,13 @@ export function manifestSize(manifest: Manifest): number {
 }
 
 /** What a file of a release lends to whoever uses it. */
-export type LentRight = 'set-uid' | 'set-gid' | 'device';
+export type LentRight = 'set-uid' | 'set-gid' | 'device' | 'capability';
 
 /** The right that a path lends; set-gid on a directory only passes its group on. */
-export function lentRight({ type, mode }: ManifestEntry): LentRight | undefined {
+export function lentRight({ type, mode, xattrs }: ManifestEntry): LentRight | undefined {
   if (type === 'c' || type === 'b') return 'device';
   if (type !== 'f' && type !== 'h') return undefined;
   if ((mode & 0o4000) !== 0) return 'set-uid';
-  return (mode & 0o2000) !== 0 ? 'set-gid' : undefined;
+  if ((mode & 0o2000) !== 0) return 'set-gid';
+  return capabilityOf(xattrs) === undefined ? undefined : 'capability';
 }

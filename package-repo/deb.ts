@@ -115,6 +115,7 @@ async function readControl(path: string, member: ArMember, where: string): Promi
       if (name === '') continue;
       if (entry.type !== 'file' || name.includes('/'))
         throw unsafe(name, 'control.tar holds plain files only');
+      if (entry.xattrs.length > 0) throw unsafe(name, 'control.tar has extended attributes');
       if (files.has(name)) throw unsafe(name, 'the path stands twice');
       if (entry.size > limits.MAX_SCRIPT)
         throw new GtpkgError(
@@ -144,7 +145,7 @@ async function readData({
 }: DataSource): Promise<{ raw: RawEntry[]; parts: Map<string, Spooled> }> {
   const raw: RawEntry[] = [];
   const parts = new Map<string, Spooled>();
-  const types = new Map<string, { type: EntryType; link?: string }>();
+  const types = new Map<string, RawEntry>();
   const reader = new ByteReader(
     decompressMember(member.name, { path, offset: member.offset, size: member.size }, limits.MAX_DEB_DATA),
   );
@@ -160,6 +161,8 @@ async function readData({
       const spooled = entry.type === 'file' ? await spool.add(entry.content, entry.size) : undefined;
       if (spooled !== undefined) parts.set(spooled.digests.sha256, spooled);
       const made = rawEntry(entry, name, types);
+      if (entry.xattrs.length > 0 && made.xattrs === undefined)
+        throw unsafe(name, 'only files have extended attributes in a release');
       types.set(name, made);
       raw.push(spooled === undefined ? made : { ...made, size: spooled.size, digests: spooled.digests });
     }
@@ -183,11 +186,7 @@ const TYPE: Readonly<Record<TarEntry['type'], EntryType>> = {
   fifo: 'p',
 };
 
-function rawEntry(
-  entry: TarEntry,
-  path: BytePath,
-  before: ReadonlyMap<string, { type: EntryType; link?: string }>,
-): RawEntry {
+function rawEntry(entry: TarEntry, path: BytePath, before: ReadonlyMap<string, RawEntry>): RawEntry {
   const base = {
     type: TYPE[entry.type],
     path,
@@ -210,8 +209,14 @@ function rawEntry(
       const file = found?.type === 'h' ? found.link : target;
       if (found === undefined || before.get(file ?? '')?.type !== 'f')
         throw unsafe(path, `a hard link to "${pathToText(target)}", which is not a file before it`);
-      return { ...base, link: file ?? '' };
+      // a writer may say them again for each name, and they may not be others
+      const xattrs = before.get(file ?? '')?.xattrs;
+      if (entry.xattrs.length > 0 && JSON.stringify(entry.xattrs) !== JSON.stringify(xattrs))
+        throw unsafe(path, 'a hard link with other extended attributes than its file');
+      return { ...base, link: file ?? '', ...(xattrs === undefined ? {} : { xattrs }) };
     }
+    case 'file':
+      return entry.xattrs.length === 0 ? base : { ...base, xattrs: entry.xattrs };
     default:
       return base;
   }

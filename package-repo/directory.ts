@@ -1,7 +1,7 @@
 /**
  * Reads a package laid out in a directory: `control`, `data/` (the payload, rooted at /), and where wanted `conffiles` and
  * `scripts/`. Files belong to root in the release, whoever owns them here; modes come from the file system; times are clamped to
- * SOURCE_DATE_EPOCH when that is set, so that a build can be repeated.
+ * SOURCE_DATE_EPOCH when that is set, so that a build can be repeated. Of extended attributes those are taken that a package may set.
  */
 import { createReadStream, type BigIntStats } from 'node:fs';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { BlobHasher, withIo, type BlobDigests } from '../git/index.js';
 import {
   GtpkgError,
+  isCarried,
   joinPath,
   limits,
   parseControl,
@@ -20,7 +21,9 @@ import {
   type BytePath,
   type ManifestEntry,
   type ScriptName,
+  type Xattr,
 } from '../model/index.js';
+import * as xattr from '../system/xattr.js';
 import { checkConffiles, isScriptName, layOut, ownerOf, type PackageInput, type RawEntry } from './input.js';
 
 export interface DirectoryOptions {
@@ -186,7 +189,33 @@ async function inspect({ root, inodes, options }: Walk, path: BytePath): Promise
   if (first !== undefined) return { ...base, type: 'h', link: first };
   inodes.set(inode, path);
   const digests = await hashFile(file, Number(stat.size), path);
-  return { ...base, type: 'f', size: Number(stat.size), digests };
+  const xattrs = readXattrs(file);
+  const more = xattrs.length === 0 ? {} : { xattrs };
+  return { ...base, type: 'f', size: Number(stat.size), digests, ...more };
+}
+
+// Where a file was downloaded from (user.xdg.*) is its maker's, and nobody else's.
+const isWanted = (name: string): boolean => isCarried(name) && !name.startsWith('user.xdg.');
+
+function readXattrs(file: Buffer): readonly Xattr[] {
+  if (process.platform === 'linux' && !xattr.canCall())
+    throw new GtpkgError(
+      'TOOL_MISSING',
+      'extended attributes cannot be read: the npm package koffi is not here',
+      {
+        hint: 'Install gtpkg again, with its optional dependencies.',
+      },
+    );
+  try {
+    return xattr
+      .list(file)
+      .filter(isWanted)
+      .map((name) => ({ name, value: xattr.get(file, name)?.toString('hex') ?? '' }));
+  } catch (error) {
+    // a file system without any
+    if (systemCode(error) === 'ENOTSUP') return [];
+    throw error;
+  }
 }
 
 async function hashFile(file: Buffer, size: number, path: string): Promise<BlobDigests> {

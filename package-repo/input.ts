@@ -22,6 +22,7 @@ import {
   type ManifestEntry,
   type Owner,
   type ScriptName,
+  type Xattr,
 } from '../model/index.js';
 
 /** Everything that goes into a release. Must be closed. */
@@ -57,6 +58,8 @@ export interface RawEntry {
   readonly digests?: BlobDigests;
   /** as in ManifestEntry; of hard links the path of an earlier file */
   readonly link?: string;
+  /** as in ManifestEntry */
+  readonly xattrs?: readonly Xattr[];
 }
 
 /** A user or group as an archive names it, in the manifest's spelling. */
@@ -92,7 +95,7 @@ export function layOut(
   const digests = new Map<string, BlobDigests>();
   const entries = hardLinks(byPath, fail).map((entry): ManifestEntry => {
     if (entry.digests !== undefined) digests.set(entry.path, entry.digests);
-    const { type, path, mode, owner, group, mtime, size, link } = entry;
+    const { type, path, mode, owner, group, mtime, size, link, xattrs } = entry;
     return {
       type,
       path,
@@ -103,6 +106,7 @@ export function layOut(
       size,
       ...(link === undefined ? {} : { link }),
       ...(entry.digests === undefined ? {} : { sha256: entry.digests.sha256 }),
+      ...(xattrs === undefined ? {} : { xattrs }),
     };
   });
   entries.sort((a, b) => compareBytes(a.path, b.path));

@@ -6,7 +6,7 @@
  * Accepted: files, links, directories, devices, fifos; GNU long names; pax records that are listed below. Everything else is an
  * error. Whether names are safe is the caller's question.
  */
-import { GtpkgError, type ErrorCode } from '../model/index.js';
+import { GtpkgError, isCarried, type ErrorCode, type Xattr } from '../model/index.js';
 import type { ByteReader } from './reader.js';
 
 /** One member. */
@@ -29,6 +29,8 @@ export interface TarEntry {
   /** of devices; 0 otherwise */
   readonly major: number;
   readonly minor: number;
+  /** extended attributes that a release may keep, sorted; of any member: the caller knows where they have a place */
+  readonly xattrs: readonly Xattr[];
   /** a file's bytes; what is not read before the next entry is skipped */
   readonly content: AsyncIterable<Buffer>;
 }
@@ -57,6 +59,7 @@ interface Extensions {
   uname?: string;
   gname?: string;
   mtime?: number;
+  xattrs?: Map<string, string>;
 }
 
 function bad(what: string, code: ErrorCode = 'DEB_MALFORMED'): GtpkgError {
@@ -129,6 +132,9 @@ async function* member(
     linkname: real === 'link' || real === 'symlink' ? (x.linkname ?? cString(header.subarray(157, 257))) : '',
     major: device ? number(header, 329, 8, 'device') : 0,
     minor: device ? number(header, 337, 8, 'device') : 0,
+    xattrs: [...(x.xattrs ?? [])]
+      .map(([key, value]) => ({ name: key, value: Buffer.from(value, 'latin1').toString('hex') }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
     content: contents(reader, end),
   };
   const padded = end + ((BLOCK - (size % BLOCK)) % BLOCK);
@@ -200,8 +206,11 @@ function readPax(bytes: Buffer, into: Extensions): void {
   }
 }
 
-// Kept out of the release on purpose; nothing that dpkg would put on disk either.
-const IGNORED = /^(atime|ctime|comment|hdrcharset|charset|LIBARCHIVE\.creationtime|SCHILY\.(dev|ino|nlink))$/;
+// Kept out of the release on purpose; nothing that dpkg would put on disk either. Labels and measurements of security modules are those of the machine
+// where the archive was made; each machine has its own.
+const IGNORED =
+  /^(atime|ctime|comment|hdrcharset|charset|LIBARCHIVE\.creationtime|SCHILY\.(dev|ino|nlink)|(SCHILY\.xattr|RHT)\.security\.(selinux|ima|evm|apparmor|SMACK64[A-Z]*))$/;
+const XATTR = 'SCHILY.xattr.';
 
 function setPax(into: Extensions, key: string, value: string): void {
   switch (key) {
@@ -225,6 +234,16 @@ function setPax(into: Extensions, key: string, value: string): void {
       if (!/^-?\d{1,12}(\.\d*)?$/.test(value)) throw bad('the pax record mtime');
       into.mtime = Math.floor(Number(value));
       return;
+  }
+  // GNU tar writes % and = in names as %25 and %3D
+  const name = key.startsWith(XATTR)
+    ? key.slice(XATTR.length).replace(/%(25|3D)/g, (_, hex) => (hex === '25' ? '%' : '='))
+    : '';
+  if (isCarried(name)) {
+    into.xattrs ??= new Map();
+    if (into.xattrs.has(name)) throw bad(`the pax record ${key.slice(0, 80)} stands twice`);
+    into.xattrs.set(name, value);
+    return;
   }
   if (key.startsWith('GNU.sparse')) throw bad('sparse files are not accepted', 'DEB_UNSAFE');
   if (!IGNORED.test(key))

@@ -17,6 +17,7 @@ const folder = join(root, FOLDER);
 /** Packages with machine code: they look for it beside themselves. */
 const NATIVE = [
   'fs-native-extensions',
+  'koffi',
   'quickbit-native',
   'rocksdb-native',
   'simdle-native',

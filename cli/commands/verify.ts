@@ -9,7 +9,7 @@ export default class Verify extends GtpkgCommand<typeof Verify, Verification | R
   static override usage = 'verify [PKG...] [--repair] [--conffiles keep|replace] [--dry-run]';
   static override summary = 'Compare installed files with the signed manifests.';
   static override description =
-    'Contents, kinds, links, modes and owners. A difference makes the exit status 5; a changed conffile is shown and is none, and so is what no package has in directories of packages. --repair puts back what differs, in one transaction, and fetches only what it needs for that; the exit status is 5 when something still differs then.';
+    'Contents, kinds, links, modes, owners and extended attributes. A difference makes the exit status 5; a changed conffile is shown and is none, and so is what no package has in directories of packages. --repair puts back what differs, in one transaction, and fetches only what it needs for that; the exit status is 5 when something still differs then.';
   static override examples = [
     '<%= config.bin %> verify',
     '<%= config.bin %> verify hello',

@@ -12,6 +12,7 @@ import {
   type VerifiedRelease,
 } from '../../model/index.js';
 import { systemFailure } from '../files.js';
+import { paxHeader } from './pax-header.js';
 
 const TYPES = {
   f: 'file',
@@ -54,6 +55,22 @@ function header(entry: ManifestEntry): Parameters<Pack['entry']>[0] {
   };
 }
 
+/** Names that fit into a tar header as they are. */
+const SHORT = /^[\0-\x7f]{1,100}$/;
+
+// GNU tar and star keep extended attributes in records of these names, and write % and = in them so.
+const xattrKey = (name: string): string =>
+  `SCHILY.xattr.${name.replace(/[%=]/g, (letter) => (letter === '%' ? '%25' : '%3D'))}`;
+
+// A long name stands with the attributes: only one such header comes before a member. Second names of a file say nothing: attributes are the file's.
+function fileHeader(pack: Pack, entry: ManifestEntry): Parameters<Pack['entry']>[0] {
+  const plain = header(entry);
+  if (entry.xattrs === undefined) return plain;
+  const records = entry.xattrs.map(({ name, value }) => [xattrKey(name), Buffer.from(value, 'hex')] as const);
+  pack.push(paxHeader([['path', pathToBytes(entry.path)], ...records]));
+  return SHORT.test(plain.name) ? plain : { ...plain, name: 'PaxHeader' };
+}
+
 /**
  * Writes `file` whole or not at all; every byte is checked against the signed manifest on the way.
  * @throws GtpkgError PAYLOAD_CORRUPT, RELEASE_MALFORMED (a name that is not UTF-8), NO_SPACE, PERMISSION
@@ -66,8 +83,12 @@ export async function writeTarball(release: VerifiedRelease, file: string): Prom
   written.catch(() => pack.destroy());
   try {
     await release.extract({
-      entry: (entry) => void pack.entry(header(entry)),
-      file: async (entry, chunks) => pipeline(Readable.from(chunks), pack.entry(header(entry))),
+      // one after the other: what comes between two of them must find its place
+      entry: (entry) =>
+        new Promise((resolve, reject) => {
+          pack.entry(header(entry), (error) => (error instanceof Error ? reject(error) : resolve()));
+        }),
+      file: async (entry, chunks) => pipeline(Readable.from(chunks), pack.entry(fileHeader(pack, entry))),
     });
     pack.finalize();
     await written;

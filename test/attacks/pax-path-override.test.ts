@@ -22,7 +22,7 @@ attack('PAX path override', async (scene) => {
   await debs(
     scene,
     [
-      [pax('SCHILY.xattr.security.capability', 'x'), member],
+      [pax('SCHILY.xattr.trusted.overlay.opaque', 'y'), member],
       [{ name: 'pax', type: 'x', body: '99 path=x\n' }, member],
     ],
     'DEB_MALFORMED',

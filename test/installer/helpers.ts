@@ -19,6 +19,7 @@ import {
   type Owner,
 } from '../../model/manifest.js';
 import type { PayloadSink, VerifiedRelease } from '../../model/release.js';
+import type { Xattr } from '../../model/xattr.js';
 import { markVerified } from '../../model/verified.js';
 import {
   openRoot,
@@ -40,6 +41,7 @@ export type Spec =
       mode?: number;
       owner?: Owner;
       mtime?: number;
+      xattrs?: readonly Xattr[];
     };
 
 export interface PackageSpec {
@@ -70,6 +72,7 @@ function entryOf(path: BytePath, spec: Spec): { entry: ManifestEntry; bytes: Buf
     mode,
     owner = ROOT_OWNER,
     mtime = MTIME,
+    xattrs,
   } = typeof spec === 'string' ? { content: spec } : spec;
   const bytes = Buffer.from(content as string);
   const plain = type === 'd' ? 0o755 : type === 'l' ? 0o777 : 0o644;
@@ -83,6 +86,7 @@ function entryOf(path: BytePath, spec: Spec): { entry: ManifestEntry; bytes: Buf
     ...(type === 'f' ? { sha256: sha256(bytes) } : {}),
     ...(link === undefined ? {} : { link }),
     path,
+    ...(xattrs === undefined ? {} : { xattrs }),
   };
   return { entry, bytes };
 }

@@ -14,6 +14,7 @@ import {
   type Owner,
   type PeerAddress,
   type Sha256,
+  type Xattr,
 } from '../../model/index.js';
 
 // deepEqual tells objects without a prototype from plain ones
@@ -85,7 +86,38 @@ type Seed = Pick<ManifestEntry, 'mode' | 'owner' | 'group' | 'size' | 'mtime'> &
   readonly link: string;
   readonly device: readonly [number, number];
   readonly at: number;
+  readonly xattrs: readonly Xattr[];
 };
+
+const value = (length: { minLength?: number; maxLength: number }): fc.Arbitrary<string> =>
+  fc.uint8Array(length).map((value) => Buffer.from(value).toString('hex'));
+const capability = record({
+  effective: fc.constantFrom('00', '01'),
+  sets: value({ minLength: 16, maxLength: 16 }),
+  user: fc.constantFrom('', '05000000', 'ffffffff'),
+}).map(({ effective, sets, user }) => ({
+  name: 'security.capability',
+  value: `${effective}00000${user === '' ? '2' : '3'}${sets}${user}`,
+}));
+/** Of one file: mostly none, else sorted, no name twice. */
+const xattrs: fc.Arbitrary<Xattr[]> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Xattr[]>([]) },
+  fc
+    .array(
+      fc.oneof(
+        capability,
+        record({
+          name: bytes({ minLength: 1, maxLength: 8 }, () => true)
+            .filter((text) => text !== '')
+            .map((text) => `user.${text}`),
+          value: value({ maxLength: 20 }),
+        }),
+      ),
+      { maxLength: 4 },
+    )
+    .map((all) => [...new Map(all.map((one) => [one.name, one])).values()])
+    .map((all) => all.sort((a, b) => (a.name < b.name ? -1 : 1))),
+);
 
 const seed: fc.Arbitrary<Seed> = record({
   pick: fc.constantFrom('f', 'f', 'd', 'd', 'l', 'h', 'c', 'b', 'p'),
@@ -99,6 +131,7 @@ const seed: fc.Arbitrary<Seed> = record({
   link: bytes({ minLength: 1, maxLength: 20 }, () => true).filter((text) => text !== ''),
   device: fc.tuple(fc.nat(4095), fc.nat(1_000_000)),
   at: fc.nat(1000),
+  xattrs,
 });
 
 /** A valid manifest, sorted: entries hang below random directories, hard links name an earlier file. */
@@ -113,6 +146,10 @@ export const manifest: fc.Arbitrary<ManifestEntry[]> = fc.array(seed, { maxLengt
     all.set(path, { ...one, path });
   }
   const files: string[] = [];
+  const xattrsOf = (path: string | undefined): { xattrs?: readonly Xattr[] } => {
+    const found = all.get(path ?? '')?.xattrs ?? [];
+    return found.length === 0 ? {} : { xattrs: found };
+  };
   return [...all.values()]
     .sort((a, b) => (a.path < b.path ? -1 : 1))
     .map((one) => {
@@ -130,6 +167,7 @@ export const manifest: fc.Arbitrary<ManifestEntry[]> = fc.array(seed, { maxLengt
         ...(type === 'f' ? { sha256: one.sha256 } : {}),
         ...(link === undefined ? {} : { link }),
         path: one.path as BytePath,
+        ...xattrsOf(type === 'f' ? one.path : type === 'h' ? target : undefined),
       };
     });
 });

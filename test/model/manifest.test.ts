@@ -6,6 +6,7 @@ import {
   formatManifest,
   GtpkgError,
   isSafePath,
+  lentRight,
   limits,
   manifestSize,
   parseManifest,
@@ -152,6 +153,85 @@ describe('only the one spelling is read', () => {
     ]) {
       assert.throws(() => parseManifest(Buffer.from(text)), code('MANIFEST_MALFORMED'));
     }
+  });
+});
+
+describe('extended attributes', () => {
+  const CAP = `01000002${'20'.padEnd(32, '0')}`;
+  const CAP_OF_5 = `01000003${'20'.padEnd(32, '0')}05000000`;
+  const with2 = (...lines: string[]) =>
+    parseManifest(Buffer.from(['#gtpkg-manifest 2', ...lines, ''].join('\n'), 'latin1'));
+
+  test('behind their file, for it and its second names; a manifest without any is as it always was', () => {
+    const parsed = with2(
+      file('a'),
+      `x security.capability ${CAP}`,
+      'x user.%01%25 00ff',
+      'x user.a%20b -',
+      'h 0644 root root 0 0 - a b',
+      file('c'),
+    );
+    const [a, b, c] = parsed;
+    assert.deepEqual(a?.xattrs, [
+      { name: 'security.capability', value: CAP },
+      { name: 'user.\x01%', value: '00ff' },
+      { name: 'user.a b', value: '' },
+    ]);
+    assert.deepEqual(b?.xattrs, a?.xattrs);
+    assert.equal(c !== undefined && 'xattrs' in c, false);
+    assert.deepEqual(parsed.map(lentRight), ['capability', 'capability', undefined]);
+    assert.equal(parsed[0]?.xattrs?.length, 3);
+    assert.match(formatManifest(parsed).toString('latin1'), /^#gtpkg-manifest 2\n/);
+    assert.match(formatManifest([...parsed].slice(2)).toString('latin1'), /^#gtpkg-manifest 1\n/);
+    assert.equal(with2(file('a'), `x security.capability ${CAP_OF_5}`).length, 1);
+  });
+
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, i) => `x user.${String(i).padStart(3, '0')} 00`);
+  const refused: Record<string, string[]> = {
+    'version 2 without any': [file('a')],
+    'of a directory': [directory('a'), 'x user.a 00'],
+    'of a symbolic link': ['l 0777 root root 0 0 - b a', 'x user.a 00'],
+    'of a hard link': [file('a'), 'h 0644 root root 0 0 - a b', 'x user.a 00'],
+    'before any file': ['x user.a 00', file('a')],
+    'twice the same': [file('a'), 'x user.a 00', 'x user.a 01'],
+    'out of order': [file('a'), 'x user.b 00', 'x user.a 00'],
+    'upper-case digits': [file('a'), 'x user.a FF'],
+    'half a byte': [file('a'), 'x user.a 0'],
+    'no value': [file('a'), 'x user.a '],
+    'a field too many': [file('a'), 'x user.a 00 00'],
+    'an escape that is not needed': [file('a'), 'x user.%61 00'],
+    'NUL in the name': [file('a'), 'x user.%00 00'],
+    'no name': [file('a'), 'x user. 00'],
+    'a name of 256 bytes': [file('a'), `x user.${'n'.repeat(limits.MAX_XATTR_NAME - 4)} 00`],
+    'too many': [file('a'), ...many(limits.MAX_XATTRS + 1)],
+    'too large': [file('a'), `x user.a ${'00'.repeat(limits.MAX_XATTRS_SIZE)}`],
+    'security.selinux': [file('a'), 'x security.selinux 00'],
+    'security.ima': [file('a'), 'x security.ima 00'],
+    'security.capability.x': [file('a'), `x security.capability.x ${CAP}`],
+    'trusted.overlay.opaque': [file('a'), 'x trusted.overlay.opaque 79'],
+    'system.posix_acl_access': [file('a'), 'x system.posix_acl_access 02000000'],
+    'capabilities of revision 1': [file('a'), `x security.capability 01000001${'20'.padEnd(16, '0')}`],
+    'capabilities of revision 4': [file('a'), `x security.capability 01000004${'20'.padEnd(32, '0')}`],
+    'capabilities with an unknown flag': [file('a'), `x security.capability 02${CAP.slice(2)}`],
+    'capabilities cut short': [file('a'), `x security.capability ${CAP.slice(2)}`],
+    'capabilities with bytes behind': [file('a'), `x security.capability ${CAP}00`],
+    'empty capabilities': [file('a'), 'x security.capability -'],
+    'revision 3 with user 0': [
+      file('a'),
+      `x security.capability ${CAP_OF_5.replace(/05000000$/, '00000000')}`,
+    ],
+  };
+  for (const [what, lines] of Object.entries(refused)) {
+    test(what, () => assert.throws(() => with2(...lines), code('MANIFEST_MALFORMED')));
+  }
+
+  test('in version 1', () =>
+    assert.throws(() => parse(file('a'), 'x user.a 00'), code('MANIFEST_MALFORMED')));
+
+  test('as many and as large as there may be', () => {
+    assert.equal(with2(file('a'), ...many(limits.MAX_XATTRS))[0]?.xattrs?.length, limits.MAX_XATTRS);
+    assert.equal(with2(file('a'), `x user.a ${'00'.repeat(limits.MAX_XATTRS_SIZE - 6)}`).length, 1);
   });
 });
 

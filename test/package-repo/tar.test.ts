@@ -165,7 +165,7 @@ test('attack: members that no package has', async () => {
   await refuse('DEB_UNSAFE', pax({ 'GNU.sparse.major': '1' }), { name: 'a' });
   for (const type of ['7', 'D', 'M', 'V', 'N', 'A', 'X', '9', 'Z'])
     await refuse('DEB_MALFORMED', { name: 'a', type });
-  await refuse('DEB_MALFORMED', pax({ 'SCHILY.xattr.security.capability': 'x' }), { name: 'a' });
+  await refuse('DEB_MALFORMED', pax({ 'SCHILY.xattr.trusted.overlay.opaque': 'y' }), { name: 'a' });
   for (const type of ['1', '2', '3', '5', '6'])
     await refuse('DEB_MALFORMED', { name: 'a', type, link: 'b', body: 'contents' });
   await refuse('DEB_MALFORMED', { name: 'a', magic: 'nonsense' });

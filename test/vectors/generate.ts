@@ -389,6 +389,32 @@ function texts(): void {
     manifest.replace(' a\n', ' %61\n'),
   );
   add('manifest', 'end', 'no newline at the end', 'MANIFEST_MALFORMED', manifest.slice(0, -1));
+  const ping = { name: 'security.capability', value: `01000002${'0020'.padEnd(32, '0')}` };
+  const note = { name: 'user.a b', value: '' };
+  const attributed = [{ ...entryOf('a', 'hello'), xattrs: [ping, note] }, entryOf('b', 'world')];
+  const second = formatManifest(attributed).toString('latin1');
+  add('manifest', 'xattrs', 'a file with capabilities and an attribute of its own', 'ok', second);
+  add(
+    'manifest',
+    'xattrs-order',
+    'extended attributes out of order',
+    'MANIFEST_MALFORMED',
+    second.replace(/(x security.*\n)(x user.*\n)/, '$2$1'),
+  );
+  add(
+    'manifest',
+    'xattrs-label',
+    'an extended attribute that is not a package’s to set',
+    'MANIFEST_MALFORMED',
+    second.replace('x user.', 'x trusted.'),
+  );
+  add(
+    'manifest',
+    'xattrs-revision',
+    'file capabilities of revision 1',
+    'MANIFEST_MALFORMED',
+    second.replace('01000002', '01000001'),
+  );
 }
 
 for (const name of ['keys', 'index', 'release', 'shard', 'manifest'])

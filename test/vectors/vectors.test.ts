@@ -21,7 +21,7 @@ async function packOf(image: Buffer): Promise<Buffer> {
 }
 
 /** SHA-256 of SHA256SUMS: changes only when vectors are added. */
-const FROZEN = '8e0c2ed8ac8f2a79bc4235ccb89d305e99d0a67c4cd4b4273e8c36e948b4bb55';
+const FROZEN = '7579f1bb58c415ddf801afed69f9b177b6aa475af9f8935a847fa2ac6b9966fa';
 
 const vectors = JSON.parse(readFileSync(`${FOLDER}vectors.json`, 'utf8')) as Vector[];
 

@@ -7,7 +7,7 @@ export default class PackageImport extends GtpkgCommand<typeof PackageImport, { 
   static override usage = 'package import FILE.deb... [--repo R.git] [--dry-run]';
   static override summary = 'Turn Debian binary packages into releases.';
   static override description =
-    'Each .deb becomes a commit in the bare git repository of its package; owners, modes, set-uid bits, links, conffiles and scripts are kept.';
+    'Each .deb becomes a commit in the bare git repository of its package; owners, modes, set-uid bits, extended attributes, links, conffiles and scripts are kept.';
   static override examples = [
     '<%= config.bin %> package import hello_2.10-3_amd64.deb',
     '<%= config.bin %> package import *.deb',
