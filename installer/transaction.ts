@@ -35,8 +35,11 @@ export interface TransactionResult extends TransactionPreview {
 }
 
 const ADVANCE_EVERY = 1024 * 1024;
-/** Bytes after which the disk begins to take them: less, and it is busy with itself; more, and all wait for it at the end. */
-const WRITE_BACK_EVERY = 32 * 1024 * 1024;
+/**
+ * From so many bytes on, the disk begins to take files when half of them are written. Once: more often it keeps those waiting who write, as long as it saves at
+ * the end (ADR 0005).
+ */
+const WORTH_WRITING_BACK = 64 * 1024 * 1024;
 
 /**
  * Carries out `request` in a root opened `exclusive`.
@@ -147,8 +150,7 @@ async function layOutAll(
 ): Promise<void> {
   let done = 0;
   let told = 0;
-  let sent = 0;
-  const areas = survey.areas.map(({ path }) => path);
+  let isHalf = false;
   let failed: { error: unknown } | undefined;
   const hasDpkg =
     plan.changes.some(({ name, to }) => name === 'dpkg' && to?.state === 'installed') ||
@@ -160,9 +162,9 @@ async function layOutAll(
       if (done - told < ADVANCE_EVERY) return;
       told = done;
       progress.laidOut(done, by.name);
-      if (done - sent < WRITE_BACK_EVERY) return;
-      sent = done;
-      root.disk.writeBack(areas);
+      if (isHalf || plan.bytes < WORTH_WRITING_BACK || done < plan.bytes / 2) return;
+      isHalf = true;
+      root.disk.writeBack(survey.areas.map(({ path }) => path));
     });
     if (failed === undefined) await staging.settle(by, targets, digests);
   };

@@ -48,7 +48,9 @@ export async function carryOut<T>(
     let arrivals: Arrivals | undefined;
     let layOut: LayOut | undefined;
     try {
-      arrivals = await startFetch(context, wanted);
+      // of what comes as itself after all, nobody has looked how much is here
+      const lacking = wanted === planned ? wanted.reduce((sum, { missing }) => sum + missing, 0) : undefined;
+      arrivals = await startFetch(context, wanted, lacking);
       // with its bytecode, which V8 refuses once the flag is another
       await loadOpenpgp();
       optimizeAfter(INTERRUPT_BUDGET);

@@ -14,6 +14,7 @@ import type { Context } from '../context.js';
 import { coresOf, getSource, type Source } from '../places.js';
 import type { Way } from './deltas.js';
 import { Arrivals } from './arrivals.js';
+import { headOnce } from './head-once.js';
 import { freshSource, keyOfSource } from './trusted-source.js';
 
 /** Releases verified at once: those that wait for bytes hold up nobody, and memory stays bounded. */
@@ -56,12 +57,20 @@ export async function missingBytes(context: Context, refs: readonly CoreRef[]): 
   return refs.reduce((sum, ref, i) => sum + ref.byteLength - Math.min(ref.byteLength, held[i] ?? 0), 0);
 }
 
-/** Finds peers for these cores. They are fetched when what is returned is asked for them. */
-export async function startFetch(context: Context, wanted: readonly WantedRelease[]): Promise<Arrivals> {
+/**
+ * Finds peers for these cores. They are fetched when what is returned is asked for them.
+ * @param lacking - bytes that are not here, where somebody has looked already
+ */
+export async function startFetch(
+  context: Context,
+  wanted: readonly WantedRelease[],
+  lacking?: number,
+): Promise<Arrivals> {
   const refs = wanted.map(coreOf);
   const { report } = context;
   const depot = await context.depot();
-  if ((await missingBytes(context, refs)) === 0) return new Arrivals({ depot, refs: [], report });
+  if ((lacking ?? (await missingBytes(context, refs))) === 0)
+    return new Arrivals({ depot, refs: [], report });
   const names = [...new Set(wanted.map((each) => each.source))].filter((name) => name !== '');
   await meetPeers(context, await Promise.all(names.map((name) => getSource(context, name))));
   return new Arrivals({ depot, refs, report });
@@ -123,13 +132,16 @@ export async function verifyReleases(
     const basis = each.way?.basis;
     // a delta is read to its end; what the fetch ends with is not what is wrong with the release
     await (basis === undefined ? bytes.head(coreOf(each)) : bytes.whole(coreOf(each)));
-    const chain = { source: bytes.source(coreOf(each)), pin: each.pin, keys: signers, now: context.now };
+    const source = headOnce(bytes.source(coreOf(each)));
+    const chain = { source, pin: each.pin, keys: signers, now: context.now };
     try {
       const release = await (basis === undefined ? verifyRelease(chain) : verifyDelta({ ...chain, basis }));
       requireSame(each, release);
       return release;
     } catch (error) {
       throw refused(error, each);
+    } finally {
+      source.forget();
     }
   };
   const out: VerifiedRelease[] = [];

@@ -107,7 +107,7 @@ test('EIO while files are still being laid out, told to nobody but the disk: the
   const before = h.wholeState(dir);
   // enough for the disk to be asked in between
   const files = Object.fromEntries(
-    Array.from({ length: 40 }, (_, i) => [`usr/share/bb/${i}`, `${i}`.repeat(1_000_000).slice(0, 1_000_000)]),
+    Array.from({ length: 70 }, (_, i) => [`usr/share/bb/${i}`, `${i}`.repeat(1_000_000).slice(0, 1_000_000)]),
   );
   const steps = [
     h.install({ name: 'aa', version: '2', files: { 'usr/aa': 'two' } }),
@@ -211,7 +211,7 @@ test('a file system that is really full: NO_SPACE, nothing changed, and it works
   // somebody else fills it up while we stage
   const filler = join(dir, 'filler');
   const files = Object.fromEntries(
-    Array.from({ length: 40 }, (_, n) => [`opt/many/${n}`, { content: h.random(20_000) }]),
+    Array.from({ length: 70 }, (_, n) => [`opt/many/${n}`, { content: h.random(20_000) }]),
   );
   const racing: h.PackageSpec = {
     name: 'bb',
