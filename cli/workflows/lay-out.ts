@@ -22,6 +22,7 @@ import {
   type LayOut,
 } from '../../installer/lay-out.js';
 import type { OpenRoot } from '../../installer/root.js';
+import { collectYoung } from '../collect.js';
 import { trimMemory } from '../../system/memory.js';
 import type { FromThread, ToThread } from './lay-out-thread.js';
 import { fromPlain, toPlain } from '../../model/thread-error.js';
@@ -32,8 +33,10 @@ const MOST = 4;
 const AHEAD = 4;
 /** MB for what a thread makes and drops: it holds little at a time, and would let its garbage grow. */
 const YOUNG = 4;
-/** Compressed bytes handed to threads after which memory that was freed meanwhile goes back to the system. */
-const TRIM_EVERY = 8 * 1024 * 1024;
+/** Bytes of a payload from which on zstd looks back farther than 8 MiB (docs/formats/release-core.md), and takes as much memory. */
+const WIDE = 8 * 1024 * 1024;
+/** Compressed bytes handed to threads after which memory that is used no more goes back to the system. */
+const RECLAIM_EVERY = 8 * 1024 * 1024;
 /** Of compressed bytes: less is done sooner than threads are started. */
 const WORTH = 8 * 1024 * 1024;
 
@@ -96,7 +99,10 @@ export class LayOutThreads implements LayOut {
   readonly #threads = new Set<Thread>();
   readonly #idle: Thread[] = [];
   readonly #queue: Waiting[] = [];
+  /** calls that no thread works on yet */
+  #expected = 0;
   #fed = 0;
+  readonly #ending = new Set<Promise<void>>();
   #stopping: Promise<void> | undefined;
 
   /** @param options - `script`: what the threads run, for tests */
@@ -116,19 +122,42 @@ export class LayOutThreads implements LayOut {
   async files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<Digests> {
     const { payload, pin } = release;
     if (payload === undefined) return this.#here.files(release, targets, advance);
-    await this.#arriving.whole(pin.core);
-    const thread = await this.#thread(payload.section.rawLength);
+    const bytes = payload.section.rawLength;
+    this.#expected++;
+    let thread: Thread | undefined;
+    try {
+      await this.#arriving.whole(pin.core);
+      thread = await this.#thread(bytes);
+    } finally {
+      this.#expected--;
+    }
     if (thread === undefined) throw stopped();
     try {
       const source = this.#counted(this.#arriving.source(pin.core));
       return await thread.run({ release, targets, advance }, source);
     } finally {
-      // the largest first: what is begun last should be over soon
-      this.#queue.sort((a, b) => a.bytes - b.bytes);
-      const next = this.#queue.pop();
-      if (next === undefined) this.#idle.push(thread);
-      else next.take(thread);
+      this.#next(thread, bytes);
     }
+  }
+
+  /** What a thread does that has done its work: the largest piece that waits, because what is begun last should be over soon. */
+  #next(thread: Thread, done: number): void {
+    this.#queue.sort((a, b) => a.bytes - b.bytes);
+    const next = this.#queue.pop();
+    if (next === undefined && this.#expected > 0) this.#idle.push(thread);
+    else if (next === undefined) this.#dismiss(thread);
+    else if (done <= WIDE || next.bytes > WIDE) next.take(thread);
+    else {
+      // decompressing the large ones took 32 MiB that it would keep to its end
+      this.#dismiss(thread);
+      next.take(this.#make());
+    }
+  }
+
+  #dismiss(thread: Thread): void {
+    this.#threads.delete(thread);
+    const ending = thread.end().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   stop(): Promise<void> {
@@ -138,15 +167,17 @@ export class LayOutThreads implements LayOut {
 
   async #stop(): Promise<void> {
     for (const next of this.#queue.splice(0)) next.take(undefined);
-    await Promise.all([this.#here.stop(), ...[...this.#threads].map((thread) => thread.end())]);
+    const ends = [...this.#threads].map((thread) => thread.end());
+    await Promise.all([this.#here.stop(), ...ends, ...this.#ending]);
   }
 
-  // Blocks of the store, what zlib and OpenSSL had, pieces of arenas of three threads: a sixteenth of all memory, for nothing.
+  // Blocks of the store that wait for V8 to see that nobody has them, and what lies free in the arenas of three threads: an eighth of all memory.
   #counted(source: ByteSource): ByteSource {
     const fed = (bytes: number): void => {
       this.#fed += bytes;
-      if (this.#fed < TRIM_EVERY) return;
+      if (this.#fed < RECLAIM_EVERY) return;
       this.#fed = 0;
+      collectYoung();
       trimMemory();
     };
     return {
