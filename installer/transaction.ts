@@ -151,6 +151,7 @@ async function layOutAll(
   let done = 0;
   let told = 0;
   let isHalf = false;
+  const areas = survey.areas.map(({ path }) => path);
   let failed: { error: unknown } | undefined;
   const hasDpkg =
     plan.changes.some(({ name, to }) => name === 'dpkg' && to?.state === 'installed') ||
@@ -164,7 +165,7 @@ async function layOutAll(
       progress.laidOut(done, by.name);
       if (isHalf || plan.bytes < WORTH_WRITING_BACK || done < plan.bytes / 2) return;
       isHalf = true;
-      root.disk.writeBack(survey.areas.map(({ path }) => path));
+      root.disk.writeBack(areas);
     });
     if (failed === undefined) await staging.settle(by, targets, digests);
   };
@@ -179,5 +180,6 @@ async function layOutAll(
   });
   await Promise.all(work);
   progress.laidOut(plan.bytes, 'writing to the disk');
+  if (failed === undefined && plan.bytes >= WORTH_WRITING_BACK) root.disk.writeBack(areas);
   if (failed !== undefined) throw (failed as { error: unknown }).error;
 }
