@@ -5,7 +5,7 @@
  * transaction's affair.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ByteSource, PayloadPlan } from '../../model/index.js';
+import { GtpkgError, type ByteSource, type PayloadPlan } from '../../model/index.js';
 import { Disk } from '../../installer/disk.js';
 import { FileSink, type Digests, type FileTargets } from '../../installer/lay-out.js';
 import { extractPayload } from '../../package-repo/extract.js';
@@ -17,15 +17,14 @@ export type ToThread =
       readonly kind: 'job';
       readonly payload: PayloadPlan;
       readonly targets: FileTargets;
-      readonly byteLength: number;
     }
+  /** the payload's section, in pieces, in order; they follow the job without being asked for */
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array; readonly length: number }
   | { readonly kind: 'end' }
   | { readonly kind: 'fail'; readonly error: PlainError };
 
 /** What it says. */
 export type FromThread =
-  | { readonly kind: 'read'; readonly offset: number; readonly length: number }
   /** the chunk's memory comes back with it */
   | { readonly kind: 'taken'; readonly bytes: Uint8Array }
   | { readonly kind: 'advance'; readonly bytes: number }
@@ -50,11 +49,13 @@ port?.on('message', (message: ToThread) => {
   }
 });
 
-function source(byteLength: number): ByteSource {
+// The one stretch that a payload's plan names.
+function source({ section }: PayloadPlan): ByteSource {
   return {
-    byteLength,
+    byteLength: section.offset + section.length,
     async *read(offset, length) {
-      say({ kind: 'read', offset, length });
+      if (offset !== section.offset || length !== section.length)
+        throw new GtpkgError('INTERNAL', 'a thread asked for other bytes than its payload');
       for (;;) {
         const message = arrived.shift();
         if (message === undefined) await new Promise<void>((resolve) => (wake = resolve));
@@ -70,7 +71,7 @@ function source(byteLength: number): ByteSource {
   };
 }
 
-async function work({ payload, targets, byteLength }: Extract<ToThread, { kind: 'job' }>): Promise<void> {
+async function work({ payload, targets }: Extract<ToThread, { kind: 'job' }>): Promise<void> {
   let untold = 0;
   const tell = (bytes: number): void => {
     untold += bytes;
@@ -81,7 +82,7 @@ async function work({ payload, targets, byteLength }: Extract<ToThread, { kind: 
   arrived.length = 0;
   try {
     const sink = new FileSink(disk, targets, tell);
-    await extractPayload(source(byteLength), payload, sink);
+    await extractPayload(source(payload), payload, sink);
     sink.complete();
     say({ kind: 'advance', bytes: untold });
     say({ kind: 'done', digests: sink.digests });

@@ -87,7 +87,41 @@ export interface LayOutOptions {
 /** A piece of work that waits for a thread; undefined: none will come. */
 interface Waiting {
   readonly bytes: number;
+  /** its first chunk is fetched from the store, so that no thread waits for it */
+  readonly begin: () => void;
   readonly take: (thread: Thread | undefined) => void;
+}
+
+/** A stretch of a source, the first chunk of which may be asked for early. */
+class Stretch {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #first: Promise<IteratorResult<Uint8Array>> | undefined;
+
+  constructor(source: ByteSource, { offset, length }: { readonly offset: number; readonly length: number }) {
+    this.#chunks = source.read(offset, length)[Symbol.asyncIterator]();
+  }
+
+  begin(): void {
+    if (this.#first !== undefined) return;
+    this.#first = this.#chunks.next();
+    // whoever reads it is told
+    this.#first.catch(() => undefined);
+  }
+
+  async *read(): AsyncGenerator<Uint8Array> {
+    this.begin();
+    try {
+      for (let next = await this.#first; next?.done === false; next = await this.#chunks.next())
+        yield next.value;
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** Nothing more is read. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
 }
 
 /** Threads, as many as there is work for. */
@@ -122,28 +156,31 @@ export class LayOutThreads implements LayOut {
   async files(release: VerifiedRelease, targets: FileTargets, advance: Advance): Promise<Digests> {
     const { payload, pin } = release;
     if (payload === undefined) return this.#here.files(release, targets, advance);
-    const bytes = payload.section.rawLength;
+    const { section } = payload;
+    const stretch = new Stretch(this.#counted(this.#arriving.source(pin.core)), section);
     this.#expected++;
     let thread: Thread | undefined;
     try {
       await this.#arriving.whole(pin.core);
-      thread = await this.#thread(bytes);
+      thread = await this.#thread(section.rawLength, stretch);
     } finally {
       this.#expected--;
     }
-    if (thread === undefined) throw stopped();
+    if (thread === undefined) {
+      await stretch.close();
+      throw stopped();
+    }
     try {
-      const source = this.#counted(this.#arriving.source(pin.core));
-      return await thread.run({ release, targets, advance }, source);
+      return await thread.run({ release, targets, advance }, stretch);
     } finally {
-      this.#next(thread, bytes);
+      this.#next(thread, section.rawLength);
     }
   }
 
   /** What a thread does that has done its work: the largest piece that waits, because what is begun last should be over soon. */
   #next(thread: Thread, done: number): void {
-    this.#queue.sort((a, b) => a.bytes - b.bytes);
     const next = this.#queue.pop();
+    this.#begin();
     if (next === undefined && this.#expected > 0) this.#idle.push(thread);
     else if (next === undefined) this.#dismiss(thread);
     else if (done <= WIDE || next.bytes > WIDE) next.take(thread);
@@ -152,6 +189,12 @@ export class LayOutThreads implements LayOut {
       this.#dismiss(thread);
       next.take(this.#make());
     }
+  }
+
+  // The largest is the last.
+  #begin(): void {
+    this.#queue.sort((a, b) => a.bytes - b.bytes);
+    this.#queue.at(-1)?.begin();
   }
 
   #dismiss(thread: Thread): void {
@@ -197,12 +240,15 @@ export class LayOutThreads implements LayOut {
     return made;
   }
 
-  #thread(bytes: number): Promise<Thread | undefined> | Thread | undefined {
+  #thread(bytes: number, stretch: Stretch): Promise<Thread | undefined> | Thread | undefined {
     if (this.#stopping !== undefined) return undefined;
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     if (this.#threads.size < Math.min(MOST, availableParallelism())) return this.#make();
-    return new Promise((take) => this.#queue.push({ bytes, take }));
+    return new Promise((take) => {
+      this.#queue.push({ bytes, begin: () => stretch.begin(), take });
+      this.#begin();
+    });
   }
 }
 
@@ -225,19 +271,16 @@ class Thread {
   }
 
   /** One piece of work at a time. */
-  async run({ release, targets, advance }: Job, source: ByteSource): Promise<Digests> {
+  async run({ release, targets, advance }: Job, stretch: Stretch): Promise<Digests> {
     if (this.#ended !== undefined) throw this.#ended;
     const { payload } = release;
     if (payload === undefined) throw new GtpkgError('INTERNAL', 'a release without a plan in a thread');
-    const feed = new Feed(source, this.#free, (message, transfer) =>
-      this.#worker.postMessage(message, transfer),
-    );
+    const feed = new Feed(this.#free, (message, transfer) => this.#worker.postMessage(message, transfer));
     try {
       return await new Promise<Digests>((resolve, reject) => {
         this.#fail = reject;
         this.#handle = (message) => {
           if (message.kind === 'advance') advance(message.bytes);
-          else if (message.kind === 'read') feed.read(message.offset, message.length);
           else if (message.kind === 'taken') feed.taken(message.bytes);
           else if (message.kind === 'done') resolve(message.digests);
           else reject(fromPlain(message.error));
@@ -246,8 +289,8 @@ class Thread {
           kind: 'job',
           payload,
           targets,
-          byteLength: source.byteLength,
         } satisfies ToThread);
+        feed.start(stretch.read());
       });
     } finally {
       this.#handle = undefined;
@@ -268,9 +311,8 @@ class Thread {
   }
 }
 
-/** Bytes for a thread: as many as it asks for, a few chunks ahead of it. */
+/** Bytes for a thread, a few chunks ahead of it. */
 class Feed {
-  readonly #source: ByteSource;
   readonly #post: (message: ToThread, transfer: ArrayBuffer[]) => void;
   readonly #free: Uint8Array[];
   #ahead = 0;
@@ -278,18 +320,13 @@ class Feed {
   #ended = false;
 
   /** @param free - memory for chunks, kept from one piece of work to the next */
-  constructor(
-    source: ByteSource,
-    free: Uint8Array[],
-    post: (message: ToThread, transfer: ArrayBuffer[]) => void,
-  ) {
-    this.#source = source;
+  constructor(free: Uint8Array[], post: (message: ToThread, transfer: ArrayBuffer[]) => void) {
     this.#free = free;
     this.#post = post;
   }
 
-  read(offset: number, length: number): void {
-    void this.#pump(offset, length).then(
+  start(chunks: AsyncIterable<Uint8Array>): void {
+    void this.#pump(chunks).then(
       () => this.#send({ kind: 'end' }),
       (error: unknown) => this.#send({ kind: 'fail', error: toPlain(error) }),
     );
@@ -307,9 +344,9 @@ class Feed {
     this.#more?.();
   }
 
-  async #pump(offset: number, length: number): Promise<void> {
+  async #pump(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const most = limits.RELEASE_CHUNK;
-    for await (const chunk of this.#source.read(offset, length)) {
+    for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length && !this.#ended; at += most)
         await this.#chunk(chunk.subarray(at, at + most));
       if (this.#ended) return;
