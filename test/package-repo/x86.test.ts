@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { filterX86, X86Filter } from '../../package-repo/x86.js';
+import { convertHere, filterX86, isX86, X86Filter } from '../../package-repo/x86.js';
 import { lacks } from './support.js';
 
 /** ELF for x86-64 (machine 62) or another machine. */
@@ -109,4 +111,60 @@ test('a real program compresses better, and comes back', { skip: noProgram }, ()
   assert.ok(size(filtered) < 0.97 * size(program));
   filterX86(filtered, 'decode');
   assert.ok(filtered.equals(program));
+});
+
+// The way before there was WebAssembly, which is still there for short pieces.
+function inJavaScript(bytes: Buffer, direction: 'encode' | 'decode'): Buffer {
+  const out = Buffer.from(bytes);
+  if (out.length >= 64 && isX86(out))
+    convertHere(out, {
+      from: 64,
+      stop: out.length - 4,
+      position: 0,
+      sign: direction === 'encode' ? 1 : -1,
+    });
+  return out;
+}
+
+test('WebAssembly and JavaScript give the same bytes', () => {
+  const large = fc
+    .tuple(fc.array(code, { minLength: 2, maxLength: 8 }), fc.uint8Array({ maxLength: 700 }))
+    .map(([parts, noise]) => elf(Buffer.concat(Array.from({ length: 30 }, () => [...parts, noise]).flat())));
+  let machines = 0;
+  fc.assert(
+    fc.property(large, fc.constantFrom('encode' as const, 'decode' as const), (original, direction) => {
+      if (original.length >= 512) machines++;
+      const whole = Buffer.from(original);
+      filterX86(whole, direction);
+      assert.deepEqual(whole, inJavaScript(original, direction));
+    }),
+    { numRuns: 3000 },
+  );
+  assert.ok(machines > 1000, `${machines} were long enough`);
+});
+
+test('WebAssembly and JavaScript give the same bytes of real programs, there and back, in pieces', (t) => {
+  const paths = [process.execPath, '/bin/bash', '/usr/bin/perl'].filter((path) => existsSync(path));
+  for (const path of paths) {
+    const original = readFileSync(path).subarray(0, 3 << 20);
+    if (!isX86(original)) return t.skip(`${path} is not of x86`);
+    const encoded = inJavaScript(original, 'encode');
+    assert.notDeepEqual(encoded, original);
+    const whole = Buffer.from(original);
+    filterX86(whole, 'encode');
+    assert.ok(whole.equals(encoded));
+    for (const size of [700, 4096, 131_072, 1_000_003]) {
+      assert.ok(inPieces(original, 'encode', [size]).equals(encoded), `${path} in pieces of ${size}`);
+      assert.ok(inPieces(encoded, 'decode', [size]).equals(original), `${path} in pieces of ${size}`);
+    }
+  }
+});
+
+test('x86-wasm.ts is what scripts/wasm.mjs makes of x86.wat', () => {
+  const top = fileURLToPath(new URL('../../../', import.meta.url));
+  const made = execFileSync(process.execPath, [join(top, 'scripts', 'wasm.mjs')], { encoding: 'utf8' });
+  assert.equal(
+    made.replace(/\s+/g, ''),
+    readFileSync(join(top, 'package-repo', 'x86-wasm.ts'), 'utf8').replace(/\s+/g, ''),
+  );
 });
