@@ -6,11 +6,10 @@ import { digestsAt } from './digests.js';
 import type { Disk } from './disk.js';
 import type { Diversions } from './diversions.js';
 import { UNKNOWN_MD5 } from './dpkg-text.js';
-import { quietly } from './walk.js';
 import type { Incoming } from './plan.js';
 import type { Staging } from './stage.js';
 import type { InstalledPackage } from './status.js';
-import { Walk } from './walk.js';
+import { quietly, Walk } from './walk.js';
 
 /** What the sums are taken from. */
 export interface SumsContext {

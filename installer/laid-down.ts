@@ -12,10 +12,9 @@ import { GtpkgError, systemCode } from '../model/errors.js';
 import { readManifest } from './claims.js';
 import type { Disk } from './disk.js';
 import { DPKG_DIR, parseDiversions, parseStatOverrides, readDpkgFile, type Diversion } from './diversions.js';
-import { quietly } from './walk.js';
 import { Owners } from './owners.js';
 import { readStatus } from './status.js';
-import { Walk } from './walk.js';
+import { quietly, Walk } from './walk.js';
 
 /** dpkg's two files, one character a byte; null: not there. */
 export interface LaidDown {

@@ -6,9 +6,8 @@ import { digestsAt } from './digests.js';
 import type { Disk } from './disk.js';
 import { DPKG_DIR } from './diversions.js';
 import { infoName, UNKNOWN_MD5 } from './dpkg-text.js';
-import { quietly } from './walk.js';
 import { grouped, type Item } from './repair-plan.js';
-import { Walk } from './walk.js';
+import { quietly, Walk } from './walk.js';
 
 /** A file of dpkg's database with its new contents. */
 export interface NewSums {

@@ -179,8 +179,9 @@ export class LayOutThreads implements LayOut {
 
   /** What a thread does that has done its work: the largest piece that waits, because what is begun last should be over soon. */
   #next(thread: Thread, done: number): void {
+    this.#queue.sort((a, b) => a.bytes - b.bytes);
     const next = this.#queue.pop();
-    this.#begin();
+    this.#queue.at(-1)?.begin();
     if (next === undefined && this.#expected > 0) this.#idle.push(thread);
     else if (next === undefined) this.#dismiss(thread);
     else if (done <= WIDE || next.bytes > WIDE) next.take(thread);
@@ -189,12 +190,6 @@ export class LayOutThreads implements LayOut {
       this.#dismiss(thread);
       next.take(this.#make());
     }
-  }
-
-  // The largest is the last.
-  #begin(): void {
-    this.#queue.sort((a, b) => a.bytes - b.bytes);
-    this.#queue.at(-1)?.begin();
   }
 
   #dismiss(thread: Thread): void {
@@ -245,10 +240,7 @@ export class LayOutThreads implements LayOut {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     if (this.#threads.size < Math.min(MOST, availableParallelism())) return this.#make();
-    return new Promise((take) => {
-      this.#queue.push({ bytes, begin: () => stretch.begin(), take });
-      this.#begin();
-    });
+    return new Promise((take) => this.#queue.push({ bytes, begin: () => stretch.begin(), take }));
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -91,6 +91,41 @@ describe('files laid out in threads', { timeout: 120_000 }, () => {
       const { mtimeMs, mode } = await stat(join(root, target.path));
       assert.equal(mtimeMs, 5000);
       assert.equal(mode & 0o777, target.mode & 0o777);
+    }
+  });
+
+  test('many at once: each is whole, whatever waits for whom; few are read before their turn', async () => {
+    const { root, targets } = await place();
+    let reading = 0;
+    let most = 0;
+    const counting: ByteSource = {
+      byteLength: source.byteLength,
+      async *read(offset, length) {
+        most = Math.max(most, ++reading);
+        try {
+          yield* source.read(offset, length);
+        } finally {
+          reading--;
+        }
+      },
+    };
+    const layOut = threads(root, arriving(counting));
+    try {
+      const folders = await Promise.all(Array.from({ length: 12 }, () => mkdtemp(join(root, 'one-'))));
+      await Promise.all(
+        folders.map((folder) => {
+          const below = [...targets].map(
+            ([path, target]) =>
+              [path, { ...target, path: `${folder.slice(root.length + 1)}/${target.path}` }] as const,
+          );
+          return layOut.files(release, new Map(below), () => undefined);
+        }),
+      );
+      for (const folder of folders) assert.equal((await readdir(folder)).length, targets.size);
+      assert.equal(reading, 0);
+      assert.ok(most <= 2 * availableParallelism() + 1, `${most} were read at once`);
+    } finally {
+      await layOut.stop();
     }
   });
 
