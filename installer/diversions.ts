@@ -7,8 +7,7 @@
 import { isSafePath, type BytePath } from '../model/bytes.js';
 import { systemCode } from '../model/errors.js';
 import { MAX_DPKG_FILE } from '../model/limits.js';
-import type { Disk } from './disk.js';
-import { Walk } from './walk.js';
+import { Walk, type RootFiles } from './walk.js';
 
 /** One path that is elsewhere. */
 export interface Diversion {
@@ -75,7 +74,7 @@ export class Diversions {
 }
 
 /** The diversions of a root; none where dpkg was never used. @throws the system's errors */
-export function readDiversions(disk: Disk): Diversions {
+export function readDiversions(disk: RootFiles): Diversions {
   const all = parseDiversions(readDpkgFile(disk, 'diversions') ?? '');
   return all.length === 0 ? Diversions.none : new Diversions(all);
 }
@@ -93,7 +92,7 @@ export function parseDiversions(text: string): Diversion[] {
 }
 
 /** The overrides of a root by path. @throws the system's errors */
-export function readStatOverrides(disk: Disk): ReadonlyMap<string, StatOverride> {
+export function readStatOverrides(disk: RootFiles): ReadonlyMap<string, StatOverride> {
   return parseStatOverrides(readDpkgFile(disk, 'statoverride') ?? '');
 }
 
@@ -115,7 +114,7 @@ function inRoot(text: string | undefined): BytePath | undefined {
 }
 
 /** A file of dpkg's database, one character a byte; undefined when it is not there, or larger than any real one. @throws the system's errors */
-export function readDpkgFile(disk: Disk, name: string): string | undefined {
+export function readDpkgFile(disk: RootFiles, name: string): string | undefined {
   try {
     const walk = new Walk((at) => disk.look(at), disk.root === '/');
     const path = `${walk.directory(DPKG_DIR)}/${name}`;

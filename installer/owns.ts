@@ -4,11 +4,10 @@ import { GtpkgError } from '../model/errors.js';
 import { resolve } from 'node:path';
 import type { EntryType } from '../model/manifest.js';
 import { eachOwnPath } from './claims.js';
-import { Disk } from './disk.js';
 import { readDiversions } from './diversions.js';
 import { readStateFile, statePaths } from './state.js';
 import { readStatus, type InstalledPackage } from './status.js';
-import { lookAtDisk, rootBytes, typedPath, Walk, quietly } from './walk.js';
+import { rootFiles, lookAtDisk, rootBytes, typedPath, Walk, quietly } from './walk.js';
 import { SCRIPT_NAMES } from '../model/release.js';
 
 /** A package that has a path; directories are shared by several. */
@@ -31,7 +30,7 @@ export function ownerOf(dir: string, path: string): readonly PathOwner[] {
   const walk = new Walk(lookAtDisk(rootBytes(root)), root === '/');
   const place = quietly(walk, asked);
   const name = asked.slice(asked.lastIndexOf('/') + 1);
-  const diversions = readDiversions(new Disk(root));
+  const diversions = readDiversions(rootFiles(root));
   const exact: PathOwner[] = [];
   const reached: PathOwner[] = [];
   for (const pkg of readStatus(dir).values()) {
@@ -65,7 +64,7 @@ export function filesOf(
   name: string,
 ): readonly { readonly path: BytePath; readonly type: EntryType }[] {
   const paths: { path: BytePath; type: EntryType }[] = [];
-  const diversions = readDiversions(new Disk(resolve(dir)));
+  const diversions = readDiversions(rootFiles(resolve(dir)));
   eachOwnPath(dir, need(dir, name), (type, path) =>
     paths.push({ path: type === 'd' ? path : diversions.place(path, name), type }),
   );

@@ -5,7 +5,7 @@
  * target that climbs above the root is refused (unless the root is `/`, where the kernel stops it too).
  * What comes out is a physical path: every directory on the way to it is a real one, or absent.
  */
-import { readlinkSync, lstatSync, type Stats } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { isSafePath, joinPath, parentPath, pathToText, type BytePath } from '../model/bytes.js';
 import { GtpkgError, systemCode } from '../model/errors.js';
 import { MAX_LINK_HOPS } from '../model/limits.js';
@@ -115,6 +115,26 @@ export function lookAtDisk(root: string): Look {
     if (stats.isDirectory()) return DIRECTORY;
     if (!stats.isSymbolicLink()) return OTHER;
     return { kind: 'link', target: readlinkSync(full, { encoding: 'latin1' }) };
+  };
+}
+
+/** What can be asked of a root's files: a Disk, or less. Paths are physical ones below the root. */
+export interface RootFiles {
+  readonly root: string;
+  readonly look: Look;
+  /** undefined when nothing is there */
+  lstat(path: string): Stats | undefined;
+  read(path: string): Buffer;
+}
+
+/** Without what changes files, which a question does not load. @param root - absolute */
+export function rootFiles(root: string): RootFiles {
+  const at = (path: string): Buffer => Buffer.from(`${rootBytes(root)}/${path}`, 'latin1');
+  return {
+    root,
+    look: lookAtDisk(rootBytes(root)),
+    lstat: (path) => lstatSync(at(path), { throwIfNoEntry: false }),
+    read: (path) => readFileSync(at(path)),
   };
 }
 

@@ -24,6 +24,7 @@ const BUGS: readonly string[] = [
   'git/io.ts',
   'git/spill.ts',
   'installer/disk-error.ts',
+  'cli/workflows/lay-out-thread.ts',
   'installer/lay-out.ts',
   'installer/transaction.ts',
   'installer/verify.ts',
