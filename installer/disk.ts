@@ -242,7 +242,7 @@ export class Disk {
    * earlier call is not over. An error that the system tells here it tells nobody else: the next flush() throws it.
    */
   writeBack(tops: readonly string[]): void {
-    if (!this.durable || this.#writeBack.isRunning) return;
+    if (!this.durable || this.#writeBack.isBusy) return;
     this.#writeBack.start(async () => {
       this.#step('syncfs', tops[0] ?? '');
       await this.#syncAll(tops);

@@ -3,8 +3,9 @@ export class WriteBack {
   #running: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  get isRunning(): boolean {
-    return this.#running !== undefined;
+  /** It runs, or went wrong and nobody has heard of it yet: starting it once more would be of no use. */
+  get isBusy(): boolean {
+    return this.#running !== undefined || this.#failure !== undefined;
   }
 
   /** Starts it and returns; what it throws is told by end(). */

@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { openPackages } from '../../cli/workflows/resolve-files.js';
 import { resolveFiles, type Checked, type ResolvedPlan } from '../../cli/workflows/resolve.js';
@@ -16,7 +16,8 @@ import { compress } from '../../package-repo/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gtpkg-files-'));
 process.env['XDG_CACHE_HOME'] = join(folder, 'cache');
-after(() => rmSync(folder, { recursive: true, force: true }));
+// what is kept of a compiled file is written when the answer is given already
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 let count = 0;
 
 function file(content: string | Uint8Array): string {

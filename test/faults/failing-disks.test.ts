@@ -211,7 +211,7 @@ test('a file system that is really full: NO_SPACE, nothing changed, and it works
   // somebody else fills it up while we stage
   const filler = join(dir, 'filler');
   const files = Object.fromEntries(
-    Array.from({ length: 70 }, (_, n) => [`opt/many/${n}`, { content: h.random(20_000) }]),
+    Array.from({ length: 40 }, (_, n) => [`opt/many/${n}`, { content: h.random(20_000) }]),
   );
   const racing: h.PackageSpec = {
     name: 'bb',
