@@ -22,8 +22,9 @@ const { values: options } = parseArgs({
 });
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-const disk = ownDisk(say);
+// what either side reads, store and .debs, lies on the machine's disk; what it writes, on the other
 const bench = await Bench.open();
+const disk = ownDisk(say);
 try {
   const home = await held(bench, say);
   const plain = await withoutPreinst(home.files);
@@ -41,7 +42,7 @@ try {
   const runs: Record<keyof typeof sides, Usage[]> = { gtpkg: [], dpkg: [] };
   for (let i = 0; i <= Number(options.runs); i++) {
     for (const name of ['gtpkg', 'dpkg'] as const) {
-      const root = mkdtempSync(bench.path(`${name}-`));
+      const root = mkdtempSync(join(disk.folder, `${name}-`));
       execFileSync('sync');
       const run = await sides[name](root);
       say(
