@@ -30,13 +30,13 @@ import { fromPlain, toPlain } from '../../model/thread-error.js';
 /** More than this many threads would wait for the disk and for us. */
 const MOST = 4;
 /** Chunks on their way to a thread: at most 512 KiB each. */
-const AHEAD = 4;
+const AHEAD = 2;
 /** MB for what a thread makes and drops: it holds little at a time, and would let its garbage grow. */
 const YOUNG = 4;
 /** Bytes of a payload from which on zstd looks back farther than 8 MiB (docs/formats/release-core.md), and takes as much memory. */
 const WIDE = 8 * 1024 * 1024;
 /** Compressed bytes handed to threads after which memory that is used no more goes back to the system. */
-const RECLAIM_EVERY = 8 * 1024 * 1024;
+const RECLAIM_EVERY = 4 * 1024 * 1024;
 /** Of compressed bytes: less is done sooner than threads are started. */
 const WORTH = 8 * 1024 * 1024;
 
