@@ -1,7 +1,8 @@
 /**
  * Object ids: git's SHA-1 ids, the ids the same objects have under git's SHA-256 object format, and plain SHA-256.
  */
-import * as crypto from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { digestOf } from '../system/digest.js';
 import { GtpkgError, type Oid, type Sha256 } from '../model/index.js';
 
 export type ObjectType = 'commit' | 'tree' | 'blob' | 'tag';
@@ -14,16 +15,8 @@ export interface GitObject {
 
 const header = (type: ObjectType, size: number): string => `${type} ${size}\0`;
 
-// From Node 20.12 on; types are those of an older one. Of a small object the digest itself is the least of the work: without a Hash it takes a third of the time.
-const { hash: atOnce } = crypto as {
-  hash?: (algorithm: string, data: Uint8Array, encoding: 'hex') => string;
-};
 /** Up to this size a copy with git's header before it costs less than a Hash. */
 const SMALL = 32 * 1024;
-
-function digest(algorithm: 'sha1' | 'sha256', bytes: Uint8Array): string {
-  return atOnce?.(algorithm, bytes, 'hex') ?? crypto.createHash(algorithm).update(bytes).digest('hex');
-}
 
 function framed(type: ObjectType, body: Uint8Array): Buffer {
   const head = header(type, body.length);
@@ -33,14 +26,14 @@ function framed(type: ObjectType, body: Uint8Array): Buffer {
   return all;
 }
 
-function digestOf(algorithm: 'sha1' | 'sha256', type: ObjectType, body: Uint8Array): string {
-  if (body.length <= SMALL) return digest(algorithm, framed(type, body));
-  return crypto.createHash(algorithm).update(header(type, body.length)).update(body).digest('hex');
+function objectDigest(algorithm: 'sha1' | 'sha256', type: ObjectType, body: Uint8Array): string {
+  if (body.length <= SMALL) return digestOf(algorithm, framed(type, body));
+  return createHash(algorithm).update(header(type, body.length)).update(body).digest('hex');
 }
 
 /** The id git gives the object (SHA-1). */
 export function hashObject(type: ObjectType, body: Uint8Array): Oid {
-  return digestOf('sha1', type, body) as Oid;
+  return objectDigest('sha1', type, body) as Oid;
 }
 
 /**
@@ -48,12 +41,12 @@ export function hashObject(type: ObjectType, body: Uint8Array): Oid {
  * written with SHA-256 ids (encodeTree256).
  */
 export function hashObject256(type: ObjectType, body: Uint8Array): Sha256 {
-  return digestOf('sha256', type, body) as Sha256;
+  return objectDigest('sha256', type, body) as Sha256;
 }
 
 /** SHA-256 of bytes. */
 export function sha256(bytes: Uint8Array): Sha256 {
-  return digest('sha256', bytes) as Sha256;
+  return digestOf('sha256', bytes) as Sha256;
 }
 
 /** The three digests of a blob. */
@@ -66,9 +59,9 @@ export interface BlobDigests {
 /** Hashes a blob whose size is known before its bytes are, all three ways in one pass. */
 export class BlobHasher {
   readonly #size: number;
-  readonly #oid = crypto.createHash('sha1');
-  readonly #oid256 = crypto.createHash('sha256');
-  readonly #plain = crypto.createHash('sha256');
+  readonly #oid = createHash('sha1');
+  readonly #oid256 = createHash('sha256');
+  readonly #plain = createHash('sha256');
   #seen = 0;
 
   /** @param size - bytes that will follow, exactly */
@@ -106,8 +99,8 @@ export function hashBlob(body: Uint8Array): BlobDigests {
   if (body.length > SMALL) return new BlobHasher(body.length).update(body).digest();
   const object = framed('blob', body);
   return {
-    oid: digest('sha1', object) as Oid,
-    oid256: digest('sha256', object) as Sha256,
-    sha256: digest('sha256', body) as Sha256,
+    oid: digestOf('sha1', object) as Oid,
+    oid256: digestOf('sha256', object) as Sha256,
+    sha256: digestOf('sha256', body) as Sha256,
   };
 }

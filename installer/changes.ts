@@ -1,7 +1,7 @@
 /**
  * What becomes of each package of a transaction: its record in the status before and after. Pure.
  */
-import { createHash } from 'node:crypto';
+import { digestOf } from '../system/digest.js';
 import type { Sha256 } from '../model/ids.js';
 import { compareVersions } from '../model/version.js';
 import type { Claims } from './claims.js';
@@ -82,7 +82,7 @@ function installed(by: Incoming, end: EndState, { runsScripts, diversions }: Pla
     held: by.old?.held ?? false,
     conffiles: [...current, ...obsolete],
     replaced: [],
-    manifest: createHash('sha256').update(by.release.manifestBytes).digest('hex') as Sha256,
+    manifest: digestOf('sha256', by.release.manifestBytes) as Sha256,
     scriptsSkipped: runsScripts !== true && MAINTAINER_SCRIPTS.some((script) => scripts.has(script)),
     fields: control.fields,
   };

@@ -5,10 +5,11 @@
  * and file capabilities only as root, because only root could set them; never the owners of directories, which scripts give away. A path that dpkg-divert sent elsewhere is looked for there; what
  * dpkg-statoverride says stands above the manifest.
  */
-import * as crypto from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToText, type BytePath } from '../model/bytes.js';
+import { digestOf } from '../system/digest.js';
 import { GtpkgError, systemCode } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
 import { CAPABILITY } from '../model/xattr.js';
@@ -52,14 +53,6 @@ interface Found {
 const PIECE = 256 * 1024;
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-/** Node 20.12 has it: half the cost of a hash object. */
-const sha256: (bytes: Uint8Array) => string =
-  (crypto as { hash?: (algorithm: string, data: Uint8Array, encoding: 'hex') => string }).hash?.bind(
-    undefined,
-    'sha256',
-  ) !== undefined
-    ? (bytes) => crypto.hash('sha256', bytes, 'hex')
-    : (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
 
@@ -201,16 +194,16 @@ export class Check {
       if (size < PIECE) {
         const read = fs.readSync(fd, piece, 0, PIECE, null);
         // one that is no longer what it was is read to whatever is its end
-        if (read === size) return sha256(piece.subarray(0, read));
-        return this.#stream(fd, crypto.createHash('sha256').update(piece.subarray(0, read)));
+        if (read === size) return digestOf('sha256', piece.subarray(0, read));
+        return this.#stream(fd, createHash('sha256').update(piece.subarray(0, read)));
       }
-      return this.#stream(fd, crypto.createHash('sha256'));
+      return this.#stream(fd, createHash('sha256'));
     } finally {
       fs.closeSync(fd);
     }
   }
 
-  #stream(fd: number, hash: crypto.Hash): string {
+  #stream(fd: number, hash: Hash): string {
     for (;;) {
       const read = fs.readSync(fd, this.#piece, 0, PIECE, null);
       if (read === 0) return hash.digest('hex');

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { pathToText } from '../model/bytes.js';
+import { digestOf } from '../system/digest.js';
 import { GtpkgError } from '../model/errors.js';
 import type { ManifestEntry } from '../model/manifest.js';
 import type { PayloadSink, VerifiedRelease } from '../model/release.js';
@@ -111,7 +112,7 @@ export class FileSink implements PayloadSink {
     if (target !== undefined) {
       this.#disk.create(target.path, bytes, target);
       this.#written.add(entry.path);
-      if (target.md5 === true) this.#digests.set(entry.path, md5(bytes));
+      if (target.md5 === true) this.#digests.set(entry.path, digestOf('md5', bytes));
     }
     this.#advance(entry.size);
   }
@@ -149,8 +150,6 @@ export class FileSink implements PayloadSink {
     if (hash !== undefined) this.#digests.set(entry.path, hash.digest('hex'));
   }
 }
-
-const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex');
 
 type Chunks = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 

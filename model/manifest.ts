@@ -110,6 +110,7 @@ function utf8Length(text: string, i: number): number {
 }
 
 function unescapeField(text: string): string {
+  if (!text.includes('%')) return text;
   return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
@@ -124,6 +125,9 @@ function parseOwner(text: string): Owner | undefined {
   if (match === null || id > 0xffff_fffe) return undefined;
   return { name: match[1] ?? '', id };
 }
+
+// What stands for itself: printable ASCII but %. A line of nothing else has one spelling only, but for owners, and sizes beyond what a number holds.
+const PLAIN = /^[ -$&-~]*$/;
 
 /** One entry's line, without the newline. */
 export function formatEntry(entry: ManifestEntry): string {
@@ -239,7 +243,10 @@ function parseEntry(line: string): ManifestEntry | undefined {
     ...(link === '-' ? {} : { link: unescapeField(link ?? '') }),
     path: unescapeField(path ?? '') as BytePath,
   };
-  return formatEntry(entry) === line ? entry : undefined;
+  const isCanonical = PLAIN.test(line)
+    ? formatOwner(owner) === ownerText && formatOwner(group) === groupText && String(entry.size) === size
+    : formatEntry(entry) === line;
+  return isCanonical ? entry : undefined;
 }
 
 function checkEntry(

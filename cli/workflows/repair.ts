@@ -4,7 +4,6 @@
  * Contents come from the release that is installed, as its pin in the status says, through the same chain as an install: its tag's signer is asked of the source. A payload is one stream:
  * of a release that is not held, what stands before the last file that is needed is fetched, no more.
  */
-import { createHash } from 'node:crypto';
 import {
   GtpkgError,
   limits,
@@ -15,6 +14,7 @@ import {
   type PayloadSink,
   type ReleasePin,
 } from '../../model/index.js';
+import { digestOf } from '../../system/digest.js';
 import { FileSink, type FileTargets } from '../../installer/lay-out.js';
 import { planRepair, type LeftPath } from '../../installer/repair-plan.js';
 import type { RepairedPath } from '../../installer/repair.js';
@@ -153,7 +153,7 @@ class Contents {
         now,
       });
       // the kept manifest decides what is written where
-      if (createHash('sha256').update(release.manifestBytes).digest('hex') !== pkg.manifest)
+      if (digestOf('sha256', release.manifestBytes) !== pkg.manifest)
         throw new GtpkgError(
           'RELEASE_MISMATCH',
           `the release of ${pkg.name} has another manifest than the installed one`,
