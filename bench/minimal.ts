@@ -95,17 +95,20 @@ try {
       if (!(await compareFiles(last.get('by-gtpkg') ?? '', last.get('by-debootstrap') ?? '')))
         process.exitCode = 1;
   }
-  const base = results.get('debootstrap') ?? [];
+  const column = (value: string, width: number): string => value.padStart(width);
+  const times = (used: readonly Usage[], other: string): string => {
+    const base = results.get(other);
+    if (base === undefined) return '';
+    return median(used.map(({ wall }, i) => wall / (base[i]?.wall ?? NaN))).toFixed(2);
+  };
   console.log(`\n${names.length} packages, ${values.runs} rounds, medians\n`);
-  console.log('                       s   CPU s   peak MB   × debootstrap');
+  console.log('                       s   CPU s   peak MB   × debootstrap   × mmdebstrap');
   for (const [name, used] of results) {
-    const ratio = median(used.map(({ wall }, i) => wall / (base[i]?.wall ?? NaN)));
-    const column = (value: string, width: number): string => value.padStart(width);
-    const [wall, cpu, peak] = [used.map((u) => u.wall), used.map((u) => u.cpu), used.map((u) => u.peak)].map(
-      median,
+    const [wall, cpu, peak] = (['wall', 'cpu', 'peak'] as const).map((key) =>
+      median(used.map((u) => u[key])),
     );
     console.log(
-      `${name.padEnd(16)}${column((wall ?? 0).toFixed(2), 8)}${column((cpu ?? 0).toFixed(2), 8)}${column(mb(peak ?? 0), 10)}${column(ratio.toFixed(2), 16)}`,
+      `${name.padEnd(16)}${column((wall ?? 0).toFixed(2), 8)}${column((cpu ?? 0).toFixed(2), 8)}${column(mb(peak ?? 0), 10)}${column(times(used, 'debootstrap'), 16)}${column(times(used, 'mmdebstrap'), 15)}`,
     );
   }
 } finally {
