@@ -9,7 +9,16 @@
  * GTPKG_TEST_CONCURRENCY (default: one more than there are cores, since many tests wait for time-outs) sets how many files run at once. Ends with the runner's own count and exit code.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +49,8 @@ const alone = files.filter((path) => !isTogether(path));
 
 // short, because sockets in it must stay below 108 bytes
 const area = mkdtempSync(join(realpathSync(tmpdir()), 'gt-'));
+// some tests run something as another user, in a folder below it
+chmodSync(area, 0o711);
 const temporary = join(area, 't');
 const home = join(area, 'home');
 mkdirSync(temporary);
