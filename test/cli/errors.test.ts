@@ -25,6 +25,7 @@ const BUGS: readonly string[] = [
   'git/spill.ts',
   'installer/disk-error.ts',
   'cli/workflows/lay-out-thread.ts',
+  'cli/workflows/lay-out-worker.ts',
   'installer/lay-out.ts',
   'installer/transaction.ts',
   'installer/verify.ts',
