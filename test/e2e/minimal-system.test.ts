@@ -79,22 +79,34 @@ describe('a minimal Debian system', { skip: reason(), timeout: 590_000 }, () => 
     const archive = await makers.mirror(world.path('mirror'), debs);
     return { tools: await toolsIn(folder), archive, names: debs.map(({ name }) => name) };
   };
-  /** Makes the system with another tool. Gives its folder, or why that cannot be done here. */
+  // what it started ends with it, even when it is killed
+  const alone = (file: string, ...args: readonly string[]): [string, string[]] => [
+    'unshare',
+    ['--pid', '--fork', '--kill-child', '--mount-proc', file, ...args],
+  ];
+  /** Makes the system with another tool. Gives its folder, or why that cannot be done here. @throws Error when the tool fails */
   const makeBy = async (name: (typeof makers.MAKERS)[number]): Promise<{ root?: string; why?: string }> => {
     const target = world.path(`by-${name}`);
+    let means: Omit<makers.Made, 'target'>;
     try {
-      const maker = makers[name]({ ...(await (prepared ??= prepare())), target });
-      // what it started ends with it, even when it is killed
-      const words = ['--pid', '--fork', '--kill-child', '--mount-proc', maker.file, ...maker.args];
-      const env = { ...maker.env, LC_ALL: 'C' };
-      const options = { env, timeout: MAKER_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const;
-      await timed(name, () => run('unshare', words, options));
+      means = await (prepared ??= prepare());
+      // they make device nodes, and use them
+      const node = ['sh', '-c', 'mknod "$0" c 1 3 && echo > "$0"', world.path(`node-${name}`)] as const;
+      await run(...alone(...node));
+    } catch (error) {
+      return { why: `${name} cannot be had or cannot run here: ${(error as Error).message}` };
+    }
+    const maker = makers[name]({ ...means, target });
+    const env = { ...maker.env, LC_ALL: 'C' };
+    const options = { env, timeout: MAKER_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const;
+    try {
+      await timed(name, () => run(...alone(maker.file, ...maker.args), options));
       return { root: target };
     } catch (error) {
       const { killed, stdout = '', stderr = '', message } = error as Partial<ExecFileException>;
       if (killed === true) return { why: `${name} took more than ${MAKER_MS / 1000} s` };
       const said = `${stdout.slice(-300)}${stderr.slice(-500)}`.trim();
-      return { why: `${name} cannot be had or cannot run here: ${said === '' ? message : said}` };
+      throw new Error(`${name} failed: ${said === '' ? message : said}`, { cause: error });
     }
   };
 
