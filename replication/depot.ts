@@ -28,7 +28,6 @@ import type {
   StaticPart,
   StoredPeer,
 } from './contract.js';
-import { Buckets } from './buckets.js';
 import { freeBytes } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
 import { fetchCores } from './fetch.js';
@@ -37,7 +36,7 @@ import { Holdings } from './holdings.js';
 import { LastSeen } from './last-seen.js';
 import { LocalLog } from './log-core.js';
 import { applyLogProof, readLogFile, readLogProof } from './log-exchange.js';
-import { Notices } from './notices.js';
+import { Network, preloadNetwork } from './network.js';
 import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
 import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
@@ -47,18 +46,11 @@ import { Statistics } from './status.js';
 import type { Swarm } from './swarm.js';
 import { transportKeyPair } from './transport-key.js';
 
-// The DHT's and the swarm's modules are half of the stack: a command that needs no peer does not load them.
-async function loadSwarm(): Promise<typeof Swarm.start> {
-  const { Swarm: Loaded } = await import('./swarm.js');
-  return (options) => Loaded.start(options);
-}
-
 export class LocalDepot implements Depot {
   readonly remote = false;
   readonly publicKey: CoreKey;
   readonly #options: OpenOptions;
   readonly #store: Corestore;
-  readonly #keyPair: KeyPair;
   readonly #book: PeerBook;
   readonly #timeout: number;
   readonly #stop = new AbortController();
@@ -66,22 +58,21 @@ export class LocalDepot implements Depot {
   readonly #work = new Set<Promise<unknown>>();
   readonly #holdings: Holdings;
   readonly #statistics: Statistics;
-  #still: Notices | undefined;
-  #network: Promise<Swarm> | undefined;
-  #swarm: Swarm | undefined;
-  #buckets: Buckets | undefined;
+  readonly #network: Network;
   #lastSeen: Promise<LastSeen> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: OpenOptions, store: Corestore, keyPair: KeyPair, book: PeerBook) {
     this.#options = options;
     this.#store = store;
-    this.#keyPair = keyPair;
     this.#book = book;
     this.#timeout = options.timeout ?? limits.TIMEOUT.idle;
     this.publicKey = encodeCoreKey(keyPair.publicKey);
     this.#holdings = new Holdings(store, options.home, this.#serves);
     this.#statistics = new Statistics({ home: options.home, book, ...this.#holdings });
+    const { signal } = this.#stop;
+    const [holdings, statistics, serves] = [this.#holdings, this.#statistics, this.#serves];
+    this.#network = new Network({ options, store, keyPair, book, holdings, statistics, serves, signal });
   }
 
   /** @throws GtpkgError HOME_BUSY, ADDRESS_IN_USE, BAD_ADDRESS, NO_SPACE, READ_ONLY, PERMISSION, IO_ERROR */
@@ -91,7 +82,7 @@ export class LocalDepot implements Depot {
     });
     const opening = openStore(options.home);
     // while the database opens, which is done by other threads
-    if (options.offline !== true) void loadSwarm().catch(() => undefined);
+    if (options.offline !== true) preloadNetwork();
     const store = await opening;
     try {
       const depot = new LocalDepot(
@@ -100,7 +91,7 @@ export class LocalDepot implements Depot {
         await transportKeyPair(options.home),
         await PeerBook.open(options.home),
       );
-      if (depot.#serves) await depot.#net();
+      if (depot.#serves) await depot.#network.start();
       return depot;
     } catch (cause) {
       await closeStore(store);
@@ -145,16 +136,16 @@ export class LocalDepot implements Depot {
       const whole = total - bytesOf(missing, options.first);
       const report = options.onProgress;
       const finished = wanted.flatMap((ref, index) => (held[index] === ref.byteLength ? ref.key : []));
-      report?.({ done: whole, total, peers: this.#swarm?.links.size ?? 0, finished });
+      report?.({ done: whole, total, peers: this.#network.swarm?.links.size ?? 0, finished });
       if (missing.length === 0) return;
       if (this.#options.offline === true || options.offline === true) throw offline(missing);
       const context = {
         store: this.#store,
-        swarm: await this.#net(),
+        swarm: await this.#network.start(),
         home: this.#options.home,
         timeout: this.#timeout,
         lastSeen: await (this.#lastSeen ??= LastSeen.open(this.#options.home)),
-        buckets: this.#buckets,
+        buckets: this.#network.buckets,
         held: options.first !== undefined ? 0 : held.reduce((sum, bytes) => sum + bytes, 0) - whole,
       };
       const stop = this.#stop.signal;
@@ -170,7 +161,7 @@ export class LocalDepot implements Depot {
         });
       } finally {
         this.#holdings.want(missing, -1);
-        if (this.#holdings.idle) this.#buckets?.rest();
+        if (this.#holdings.idle) this.#network.buckets?.rest();
         await this.#holdings.settle(missing.map((ref) => ref.key));
       }
     });
@@ -216,14 +207,14 @@ export class LocalDepot implements Depot {
 
   #log(core: Hypercore, offline = false): Promise<LocalLog> {
     const network = (): Promise<Swarm | undefined> =>
-      offline || this.#options.offline === true ? Promise.resolve(undefined) : this.#net();
+      offline || this.#options.offline === true ? Promise.resolve(undefined) : this.#network.start();
     return LocalLog.open(core, { home: this.#options.home, timeout: this.#timeout, network });
   }
 
   join(keys: readonly CoreKey[]): Promise<void> {
     return this.#during(async () => {
       if (this.#options.offline === true) return;
-      const swarm = await this.#net();
+      const swarm = await this.#network.start();
       for (const key of keys) {
         swarm.join(key);
         if (!this.#serves || this.#followed.has(key)) continue;
@@ -237,7 +228,7 @@ export class LocalDepot implements Depot {
 
   notices(key: CoreKey, timeout: number): Promise<Buffer[]> {
     return this.#during(async () => {
-      const notices = await this.#notices();
+      const notices = await this.#network.notices();
       if (timeout > 0) await notices?.settled(topicOf(key), timeout);
       return (await notices?.read(topicOf(key))) ?? [];
     });
@@ -245,7 +236,7 @@ export class LocalDepot implements Depot {
 
   putNotice(key: CoreKey, bytes: Uint8Array, timeout: number): Promise<number> {
     return this.#during(async () => {
-      const notices = await this.#notices();
+      const notices = await this.#network.notices();
       if (notices === undefined) return 0;
       const id = await notices.put(topicOf(key), Buffer.from(bytes));
       const end = performance.now() + timeout;
@@ -258,20 +249,7 @@ export class LocalDepot implements Depot {
   }
 
   dropNotices(key: CoreKey, ids: readonly string[]): Promise<void> {
-    return this.#during(async () => (await this.#notices())?.drop(topicOf(key), ids));
-  }
-
-  async #notices(): Promise<Notices | undefined> {
-    if (this.#options.judge === undefined) return undefined;
-    if (this.#options.offline !== true) return (await this.#net()).notices;
-    // without a network they are only kept, until somebody who has one tells of them
-    return (this.#still ??= new Notices({
-      home: this.#options.home,
-      judge: this.#options.judge,
-      talks: { on: () => undefined },
-      links: () => [],
-      coreOf: () => undefined,
-    }));
+    return this.#during(async () => (await this.#network.notices())?.drop(topicOf(key), ids));
   }
 
   addPeers(peers: readonly PeerAddress[]): Promise<void> {
@@ -280,7 +258,7 @@ export class LocalDepot implements Depot {
       for (const peer of peers) this.#book.add(peer);
       await this.#book.flush(); // what the user said outlives a kill
       if (this.#options.offline === true) return;
-      const swarm = await this.#net();
+      const swarm = await this.#network.start();
       for (const peer of peers) swarm.dial(peer);
     });
   }
@@ -289,7 +267,7 @@ export class LocalDepot implements Depot {
     return this.#during(async () => {
       for (const key of keys) {
         this.#book.remove(key);
-        (await this.#network)?.forget(key);
+        (await this.#network.starting)?.forget(key);
       }
     });
   }
@@ -304,7 +282,7 @@ export class LocalDepot implements Depot {
       pid: process.pid,
       daemon: false,
       offline: this.#options.offline === true,
-      ...(await this.#statistics.read(this.#swarm)),
+      ...(await this.#statistics.read(this.#network.swarm)),
     }));
   }
 
@@ -331,52 +309,11 @@ export class LocalDepot implements Depot {
 
   async #shut(): Promise<void> {
     this.#stop.abort(new GtpkgError('TIMEOUT', 'the depot was closed'));
-    const swarm = await this.#network?.catch(() => undefined);
-    this.#buckets?.close().catch(() => undefined); // as far as the swarm's own farewell leaves time
-    await swarm?.close();
+    await this.#network.close();
     await Promise.allSettled([...this.#work]);
     await this.#statistics.close();
     await Promise.all([this.#book.flush(), this.#holdings.close(), (await this.#lastSeen)?.flush()]);
     await closeStore(this.#store);
-  }
-
-  #net(): Promise<Swarm> {
-    if (this.#stop.signal.aborted) return Promise.reject(aborted(this.#stop.signal));
-    if (this.#network === undefined) {
-      const { bootstrap, listen, upRate, downRate, maxConnections, tcp } = this.#options;
-      this.#network = loadSwarm().then((start) =>
-        start({
-          store: this.#store,
-          keyPair: this.#keyPair,
-          book: this.#book,
-          home: this.#options.home,
-          judge: this.#options.judge,
-          bootstrap,
-          listen,
-          server: this.#serves,
-          lan: this.#options.lan === true,
-          upRate,
-          downRate,
-          maxConnections,
-          tcp,
-        }),
-      );
-      this.#network.then(
-        (swarm) => {
-          this.#swarm = swarm;
-          this.#statistics.watch(swarm);
-          this.#holdings.holds.watch(swarm);
-          this.#buckets = new Buckets({
-            join: (topic, announce) => swarm.topic(topic, announce),
-            answering: () => swarm.dht === 'answering',
-            rare: () => this.#holdings.rare(),
-            serves: this.#serves,
-          });
-        },
-        () => (this.#network = undefined),
-      );
-    }
-    return this.#network;
   }
 
   /** Runs work that close() waits for. */
