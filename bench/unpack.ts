@@ -3,6 +3,8 @@
  *
  *     npm run build && node dist/bench/unpack.js [--json] [--runs N]
  *
+ * The file system that it makes has room for 16 runs.
+ *
  * gtpkg: `install --offline --no-scripts` with the releases in its store: it decides, verifies every signature and byte, lays out, syncs.
  * dpkg: `--root=R --force-depends --no-triggers --unpack` with its own syncing (no --force-unsafe-io); preinst scripts are taken out of the .debs,
  * because in an empty root nothing could run them. In turn, each into a new root on an ext4 file system made for this; the disk rests before each.
