@@ -28,6 +28,7 @@ import type {
   StaticPart,
   StoredPeer,
 } from './contract.js';
+import { coreSource } from './core-source.js';
 import { freeBytes } from './disk.js';
 import { aborted, storeFailure } from './failure.js';
 import { fetchCores } from './fetch.js';
@@ -39,7 +40,7 @@ import { applyLogProof, readLogFile, readLogProof } from './log-exchange.js';
 import { Network, preloadNetwork } from './network.js';
 import { PeerBook } from './peers.js';
 import { bytesOf, offline, unique } from './refs.js';
-import { bytesReader, coreSource, heldBytes, openFile, putStatic } from './static-core.js';
+import { bytesReader, heldBytes, openFile, putStatic } from './static-core.js';
 import { leavesOf, putPart } from './static-part.js';
 import { closeStore, isWritable, openStore, topicOf } from './store.js';
 import { Statistics } from './status.js';

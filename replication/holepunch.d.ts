@@ -309,8 +309,13 @@ declare module 'corestore' {
     _attachMaybe(muxer: Muxer, discoveryKey: Uint8Array): Promise<void>;
   }
   export interface CoreStorage {
+    /** reads that go to the disk together, when told to */
     read(): {
+      getAuth(): Promise<CoreInfo['auth']>;
+      getHead(): Promise<CoreInfo['head']>;
+      getHints(): Promise<CoreInfo['hints']>;
       getTreeNode(index: number): Promise<{ readonly size: number } | null>;
+      getBlock(index: number): Promise<Buffer | null>;
       tryFlush(): void;
     };
     close(): Promise<void>;
@@ -319,7 +324,7 @@ declare module 'corestore' {
     readonly discoveryKey: Buffer;
     readonly auth: { readonly key: Buffer; readonly manifest: Manifest | null } | null;
     readonly head: { readonly length: number } | null;
-    readonly hints: { readonly contiguousLength: number } | null;
+    readonly hints: { readonly contiguousLength: number; readonly recovering?: number } | null;
   }
 }
 

@@ -14,7 +14,6 @@ import {
   GtpkgError,
   limits,
   systemCode,
-  type ByteSource,
   type CoreRef,
 } from '../model/index.js';
 import { fileFailure, storeFailure } from './failure.js';
@@ -187,18 +186,31 @@ export async function openHeld(store: Corestore, ref: CoreRef): Promise<Hypercor
   }
 }
 
-/** @throws GtpkgError CORE_MISMATCH unless the opened core is static and has just that size */
-export function checkShape(core: Hypercore, ref: CoreRef): void {
-  const { manifest } = core;
+/** What the store has of a core. */
+interface Shape {
+  readonly manifest: Hypercore['manifest'];
+  /** blocks */
+  readonly length: number;
+  readonly byteLength: number | undefined;
+}
+
+/** Whether it is static and has just the announced size. */
+export function isShape({ manifest, length, byteLength }: Shape, ref: CoreRef): boolean {
   const blocks = blockCount(ref.byteLength);
-  const fits =
+  return (
     manifest !== null &&
     manifest.quorum === 0 &&
     manifest.signers.length === 0 &&
     manifest.prologue?.length === blocks &&
-    core.length === blocks &&
-    core.core.state?.byteLength === ref.byteLength;
-  if (fits) return;
+    length === blocks &&
+    byteLength === ref.byteLength
+  );
+}
+
+/** @throws GtpkgError CORE_MISMATCH unless the opened core is static and has just that size */
+export function checkShape(core: Hypercore, ref: CoreRef): void {
+  const { manifest, length } = core;
+  if (isShape({ manifest, length, byteLength: core.core.state?.byteLength }, ref)) return;
   throw new GtpkgError(
     'CORE_MISMATCH',
     `core ${ref.key} is not the immutable core of ${ref.byteLength} bytes that was announced`,
@@ -207,77 +219,4 @@ export function checkShape(core: Hypercore, ref: CoreRef): void {
       data: { core: ref.key, byteLength: ref.byteLength },
     },
   );
-}
-
-/** Random access to a core that is held. Reading throws GtpkgError BLOCKS_MISSING, CORE_MISMATCH. */
-export function coreSource(store: Corestore, ref: CoreRef): ByteSource {
-  return {
-    byteLength: ref.byteLength,
-    read: (offset, length) => readHeld(store, ref, offset, length),
-  };
-}
-
-async function* readHeld(
-  store: Corestore,
-  ref: CoreRef,
-  offset: number,
-  length: number,
-): AsyncGenerator<Uint8Array> {
-  if (!(
-    Number.isSafeInteger(offset) &&
-    Number.isSafeInteger(length) &&
-    offset >= 0 &&
-    length >= 0 &&
-    offset + length <= ref.byteLength
-  )) {
-    throw new GtpkgError(
-      'CORE_MISMATCH',
-      `bytes ${offset} to ${offset + length} are outside core ${ref.key} of ${ref.byteLength} bytes`,
-    );
-  }
-  if (length === 0) return;
-  const core = await openHeld(store, ref);
-  if (core === undefined || core.length === 0) {
-    await core?.close();
-    throw missing(ref, 0);
-  }
-  try {
-    checkShape(core, ref);
-    const end = offset + length;
-    const last = Math.floor((end - 1) / limits.RELEASE_CHUNK);
-    const fetch = (index: number): Promise<Buffer | null> => {
-      const block = core.get(index, { wait: false });
-      block.catch(() => undefined); // the caller may stop before it is awaited
-      return block;
-    };
-    let index = Math.floor(offset / limits.RELEASE_CHUNK);
-    let ahead = fetch(index);
-    for (; index <= last; index++) {
-      const block = await ahead;
-      if (index < last) ahead = fetch(index + 1);
-      if (block === null) throw missing(ref, index);
-      const start = index * limits.RELEASE_CHUNK;
-      if (block.byteLength !== blockLength(ref.byteLength, index)) checkFailed(ref);
-      yield block.subarray(Math.max(0, offset - start), Math.min(block.byteLength, end - start));
-    }
-  } catch (cause) {
-    throw storeFailure(cause);
-  } finally {
-    await core.close();
-  }
-}
-
-function checkFailed(ref: CoreRef): never {
-  throw new GtpkgError(
-    'CORE_MISMATCH',
-    `core ${ref.key} is not cut into blocks of ${limits.RELEASE_CHUNK} bytes`,
-    { data: { core: ref.key } },
-  );
-}
-
-function missing(ref: CoreRef, block: number): GtpkgError {
-  return new GtpkgError('BLOCKS_MISSING', `block ${block} of core ${ref.key} is not here`, {
-    hint: 'Fetch it first.',
-    data: { missing: [{ core: ref.key, blocks: [[block, block + 1]] }] },
-  });
 }

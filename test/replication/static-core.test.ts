@@ -5,10 +5,10 @@ import { after, before, describe, test } from 'node:test';
 import Corestore from 'corestore';
 import fc from 'fast-check';
 import { encodeCoreKey, limits, type CoreKey } from '../../model/index.js';
+import { coreSource } from '../../replication/core-source.js';
 import { openStore } from '../../replication/store.js';
 import {
   bytesReader,
-  coreSource,
   heldBytes,
   measure,
   openFile,

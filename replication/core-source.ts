@@ -1,0 +1,151 @@
+/**
+ * Reads immutable cores that are held. One that is here whole is read from the store's records: opening it, which sets up all that exchange with peers
+ * needs, takes longer than reading what a release says of itself, and it stays open for seconds.
+ */
+import type Corestore from 'corestore';
+import type { CoreStorage } from 'corestore';
+import type Hypercore from 'hypercore';
+import {
+  decodeCoreKey,
+  encodeCoreKey,
+  GtpkgError,
+  limits,
+  type ByteSource,
+  type CoreRef,
+} from '../model/index.js';
+import { storeFailure } from './failure.js';
+import { rootsOf } from './flat-tree.js';
+import { blockCount, blockLength } from './merkle.js';
+import { checkShape, isShape, openHeld } from './static-core.js';
+import { discoveryKeyOf } from './store.js';
+
+/** Random access to a core that is held. Reading throws GtpkgError BLOCKS_MISSING, CORE_MISMATCH. */
+export function coreSource(store: Corestore, ref: CoreRef): ByteSource {
+  return {
+    byteLength: ref.byteLength,
+    read: (offset, length) => readHeld(store, ref, offset, length),
+  };
+}
+
+/** The blocks of one core, for as long as it is not closed. */
+interface Blocks {
+  /** null: it is not here */
+  get(index: number): Promise<Buffer | null>;
+  close(): Promise<void>;
+}
+
+async function* readHeld(
+  store: Corestore,
+  ref: CoreRef,
+  offset: number,
+  length: number,
+): AsyncGenerator<Uint8Array> {
+  if (!(
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= ref.byteLength
+  )) {
+    throw new GtpkgError(
+      'CORE_MISMATCH',
+      `bytes ${offset} to ${offset + length} are outside core ${ref.key} of ${ref.byteLength} bytes`,
+    );
+  }
+  if (length === 0) return;
+  let blocks: Blocks | undefined;
+  try {
+    blocks = (await stored(store, ref)) ?? (await opened(store, ref));
+    const end = offset + length;
+    const last = Math.floor((end - 1) / limits.RELEASE_CHUNK);
+    const fetch = (index: number): Promise<Buffer | null> | undefined => {
+      const block = blocks?.get(index);
+      block?.catch(() => undefined); // the caller may stop before it is awaited
+      return block;
+    };
+    let index = Math.floor(offset / limits.RELEASE_CHUNK);
+    let ahead = fetch(index);
+    for (; index <= last; index++) {
+      const block = await ahead;
+      if (index < last) ahead = fetch(index + 1);
+      if (block === null || block === undefined) throw missing(ref, index);
+      const start = index * limits.RELEASE_CHUNK;
+      if (block.byteLength !== blockLength(ref.byteLength, index)) checkFailed(ref);
+      yield block.subarray(Math.max(0, offset - start), Math.min(block.byteLength, end - start));
+    }
+  } catch (cause) {
+    throw storeFailure(cause);
+  } finally {
+    await blocks?.close();
+  }
+}
+
+/** As its records say, when they say that it is the announced core and here whole. */
+async function stored(store: Corestore, ref: CoreRef): Promise<Blocks | undefined> {
+  const storage = await store.storage.resumeCore(discoveryKeyOf(decodeCoreKey(ref.key)));
+  if (storage === null) return undefined;
+  const blocks: Blocks = {
+    get: (index) => {
+      const batch = storage.read();
+      const block = batch.getBlock(index);
+      batch.tryFlush();
+      return block;
+    },
+    close: () => storage.close(),
+  };
+  let isWhole = false;
+  try {
+    isWhole = await saysWhole(storage, ref);
+  } finally {
+    if (!isWhole) await storage.close();
+  }
+  return isWhole ? blocks : undefined;
+}
+
+async function saysWhole(storage: CoreStorage, ref: CoreRef): Promise<boolean> {
+  const count = blockCount(ref.byteLength);
+  const batch = storage.read();
+  const found = Promise.all([
+    batch.getAuth(),
+    batch.getHead(),
+    batch.getHints(),
+    Promise.all(rootsOf(count).map(({ index }) => batch.getTreeNode(index))),
+  ]);
+  batch.tryFlush();
+  const [auth, head, hints, roots] = await found;
+  if (auth === null || encodeCoreKey(auth.key) !== ref.key) return false;
+  if ((hints?.contiguousLength ?? 0) < count || (hints?.recovering ?? 0) !== 0) return false;
+  const byteLength = roots.reduce((sum, node) => sum + (node?.size ?? 0), 0);
+  return isShape({ manifest: auth.manifest, length: head?.length ?? 0, byteLength }, ref);
+}
+
+/** As hypercore says: what is held in part, or is not what was announced. */
+async function opened(store: Corestore, ref: CoreRef): Promise<Blocks> {
+  const core: Hypercore | undefined = await openHeld(store, ref);
+  if (core === undefined || core.length === 0) {
+    await core?.close();
+    throw missing(ref, 0);
+  }
+  try {
+    checkShape(core, ref);
+  } catch (error) {
+    await core.close();
+    throw error;
+  }
+  return { get: (index) => core.get(index, { wait: false }), close: () => core.close() };
+}
+
+function checkFailed(ref: CoreRef): never {
+  throw new GtpkgError(
+    'CORE_MISMATCH',
+    `core ${ref.key} is not cut into blocks of ${limits.RELEASE_CHUNK} bytes`,
+    { data: { core: ref.key } },
+  );
+}
+
+function missing(ref: CoreRef, block: number): GtpkgError {
+  return new GtpkgError('BLOCKS_MISSING', `block ${block} of core ${ref.key} is not here`, {
+    hint: 'Fetch it first.',
+    data: { missing: [{ core: ref.key, blocks: [[block, block + 1]] }] },
+  });
+}
