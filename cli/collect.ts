@@ -5,13 +5,19 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-type Collect = (options: { readonly type: 'minor' }) => void;
+type Collect = (options?: { readonly type: 'minor' }) => void;
 let collect: Collect | undefined;
 
 /** Collects what was made since the last time and is used no more, a few milliseconds. To be called when all bytecode is loaded, as optimizing.ts says. */
 export function collectYoung(): void {
   collect ??= find();
   collect({ type: 'minor' });
+}
+
+/** Collects everything that is used no more: in a thread that holds little, as few milliseconds. The same holds for when. */
+export function collectAll(): void {
+  collect ??= find();
+  collect();
 }
 
 // There is no other door to it than a context that is made while the flag is set.

@@ -117,6 +117,11 @@ interface NapiDecompress {
 const idle: NapiDecompress[] = [];
 const IDLE = 4;
 
+/** Lets go of contexts that nobody uses: their memory goes when the garbage collector has seen that. */
+export function forgetContexts(): void {
+  idle.length = 0;
+}
+
 function napiEngine(): Engine | undefined {
   let napi: Napi;
   try {

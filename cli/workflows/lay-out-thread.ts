@@ -4,12 +4,15 @@
  * It knows no network, no index and no keys. What it writes lies in the staging area; that nothing of it is used unless all is well is the
  * transaction's affair.
  */
+import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { GtpkgError, type ByteSource, type PayloadPlan } from '../../model/index.js';
 import { Disk } from '../../installer/disk.js';
 import { FileSink, type Digests, type FileTargets } from '../../installer/lay-out.js';
 import { extractPayload } from '../../package-repo/extract.js';
+import { forgetContexts } from '../../package-repo/zstd-engines.js';
 import { fromPlain, toPlain, type PlainError } from '../../model/thread-error.js';
+import { collectAll } from '../collect.js';
 
 /** What a thread is told. */
 export type ToThread =
@@ -18,6 +21,8 @@ export type ToThread =
       readonly payload: PayloadPlan;
       readonly targets: FileTargets;
     }
+  /** what decompressing took goes back before the next job */
+  | { readonly kind: 'relieve' }
   /** the payload's section, in pieces, in order; they follow the job without being asked for */
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array; readonly length: number }
   | { readonly kind: 'end' }
@@ -39,10 +44,12 @@ const disk = new Disk((workerData as { root: string }).root);
 const say = (message: FromThread): void => port?.postMessage(message);
 
 const arrived: ToThread[] = [];
+let relieved = Promise.resolve();
 let wake: (() => void) | undefined;
 
 port?.on('message', (message: ToThread) => {
   if (message.kind === 'job') void work(message);
+  else if (message.kind === 'relieve') relieved = relieve();
   else {
     arrived.push(message);
     wake?.();
@@ -71,6 +78,13 @@ function source({ section }: PayloadPlan): ByteSource {
   };
 }
 
+// The memory is given back by what runs after a collection, not by the collection itself.
+async function relieve(): Promise<void> {
+  forgetContexts();
+  collectAll();
+  await breathe();
+}
+
 async function work({ payload, targets }: Extract<ToThread, { kind: 'job' }>): Promise<void> {
   let untold = 0;
   const tell = (bytes: number): void => {
@@ -80,6 +94,7 @@ async function work({ payload, targets }: Extract<ToThread, { kind: 'job' }>): P
     untold = 0;
   };
   arrived.length = 0;
+  await relieved;
   try {
     const sink = new FileSink(disk, targets, tell);
     await extractPayload(source(payload), payload, sink);

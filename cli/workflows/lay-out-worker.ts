@@ -98,6 +98,11 @@ export class LayOutWorker {
     }
   }
 
+  /** Before its next piece of work it gives back the memory that decompressing the last one took. */
+  relieve(): void {
+    this.#worker.postMessage({ kind: 'relieve' } satisfies ToThread);
+  }
+
   /** Resolves when nothing of it runs any more. */
   async end(): Promise<void> {
     this.#end(stopped());

@@ -133,11 +133,10 @@ export class LayOutThreads implements LayOut {
     this.#queue.at(-1)?.begin();
     if (next === undefined && this.#expected > 0) this.#idle.push(thread);
     else if (next === undefined) this.#dismiss(thread);
-    else if (done <= WIDE || next.bytes > WIDE) next.take(thread);
     else {
-      // decompressing the large ones took 32 MiB that it would keep to its end
-      this.#dismiss(thread);
-      next.take(this.#make());
+      // decompressing large ones takes 32 MiB that it would keep to its end
+      if (done > WIDE && next.bytes <= WIDE) thread.relieve();
+      next.take(thread);
     }
   }
 
