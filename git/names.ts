@@ -33,6 +33,9 @@ const GIT_ALIKE = /^(?:\.git|(?:g[a-z0-9]{0,5}|ma?[a-z0-9]{0,4})?~[0-9])/i;
 // eslint-disable-next-line no-control-regex
 const ESCAPED = /[\x00-\x1f\x7f%\\]/g;
 
+// What most names are: nothing in them is refused or encoded, whatever git looks for.
+const PLAIN = /^[\w+,=@:-][\w+,=@:. -]*$/;
+
 const percent = (byte: string): string =>
   `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 
@@ -41,6 +44,7 @@ const percent = (byte: string): string =>
  * nothing that some file system takes for `.git`.
  */
 export function isGitName(name: string): boolean {
+  if (PLAIN.test(name)) return true;
   if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) return false;
   return !GIT_ALIKE.test(name.replace(HFS_IGNORED, ''));
 }
@@ -50,6 +54,7 @@ export function isGitName(name: string): boolean {
  * @throws GtpkgError BAD_NAME for what is no component: empty, `.`, `..`, with `/` or NUL
  */
 export function encodeGitName(name: string): string {
+  if (PLAIN.test(name)) return name;
   if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) {
     throw new GtpkgError('BAD_NAME', `"${name.slice(0, 80)}" is not a file name`);
   }

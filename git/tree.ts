@@ -26,32 +26,54 @@ export interface TreeEntry256 {
 const sortKey = (entry: { mode: TreeMode; name: string }): string =>
   entry.mode === '40000' ? `${entry.name}/` : entry.name;
 
-function encode<E extends { mode: TreeMode; name: string }>(
-  entries: Iterable<E>,
-  id: (entry: E) => string,
-): Buffer {
+interface Named {
+  readonly mode: TreeMode;
+  readonly name: string;
+}
+
+function inOrder<E extends Named>(entries: Iterable<E>): E[] {
   const sorted = [...entries]
     .map((entry) => ({ entry, key: sortKey(entry) }))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  const parts: Buffer[] = [];
   const names = new Set<string>();
-  for (const { entry } of sorted) {
+  return sorted.map(({ entry }) => {
     if (!isGitName(entry.name) || names.has(entry.name))
       throw corrupt(`a tree cannot hold the name "${entry.name.slice(0, 80)}" here`);
     names.add(entry.name);
-    parts.push(Buffer.from(`${entry.mode} ${entry.name}\0`, 'latin1'), Buffer.from(id(entry), 'hex'));
+    return entry;
+  });
+}
+
+/** @param size - bytes of an id, which is given in hex */
+function encode<E extends Named>(sorted: readonly E[], size: number, id: (entry: E) => string): Buffer {
+  const length = sorted.reduce((sum, { mode, name }) => sum + mode.length + name.length + 2 + size, 0);
+  const body = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const entry of sorted) {
+    at += body.write(`${entry.mode} ${entry.name}\0`, at, 'latin1');
+    at += body.write(id(entry), at, size, 'hex');
   }
-  return Buffer.concat(parts);
+  if (at !== length) throw corrupt('an id in a tree has another length');
+  return body;
 }
 
 /** A tree's body. @throws GtpkgError OBJECT_CORRUPT for names that git refuses or that stand twice */
 export function encodeTree(entries: Iterable<TreeEntry>): Buffer {
-  return encode(entries, (entry) => entry.oid);
+  return encode(inOrder(entries), 20, (entry) => entry.oid);
 }
 
 /** A tree's body under the SHA-256 object format; hash it with hashObject256. @throws as encodeTree */
 export function encodeTree256(entries: Iterable<TreeEntry256>): Buffer {
-  return encode(entries, (entry) => entry.oid256);
+  return encode(inOrder(entries), 32, (entry) => entry.oid256);
+}
+
+/** A tree's body in both formats. @throws as encodeTree */
+export function encodeTrees(entries: Iterable<TreeEntry & TreeEntry256>): {
+  readonly body: Buffer;
+  readonly body256: Buffer;
+} {
+  const sorted = inOrder(entries);
+  return { body: encode(sorted, 20, ({ oid }) => oid), body256: encode(sorted, 32, ({ oid256 }) => oid256) };
 }
 
 const MODES: ReadonlySet<string> = new Set(['100644', '100755', '120000', '40000']);

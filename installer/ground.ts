@@ -81,7 +81,9 @@ export class Ground {
   home(path: BytePath): Home {
     const known = this.#homes.get(path);
     if (known !== undefined) return known;
-    const stats = this.#disk.lstat(path);
+    // what is in a directory that is to be made is not there
+    const isFresh = this.#homes.get(parentPath(path))?.staged !== undefined;
+    const stats = isFresh ? undefined : this.#disk.lstat(path);
     // a preview may look at a root that is not there yet
     const isThere = stats?.isDirectory() === true || path === '';
     const home = isThere ? { area: this.#area(path, stats?.dev ?? 0), staged: undefined } : this.#build(path);

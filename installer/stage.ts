@@ -28,6 +28,8 @@ export class Staging {
   readonly #received = new Map<string, string>();
   readonly #md5 = new Map<string, string>();
   readonly #xattrs: Xattrs;
+  /** new directories that are not there yet, parents before their children */
+  readonly #unmade: Set<string>;
   #extra = 0;
   /** entries whose owner could not be set because we are not root */
   ownersSkipped = 0;
@@ -37,6 +39,7 @@ export class Staging {
     this.#survey = survey;
     this.#owners = owners;
     this.#xattrs = new Xattrs(disk);
+    this.#unmade = new Set(survey.directories.map(({ staged }) => staged));
     for (const placement of survey.placements) {
       this.#placements.set(`${placement.slot.by.name}/${placement.slot.entry.path}`, placement);
     }
@@ -62,7 +65,7 @@ export class Staging {
     this.#written.push(...paths);
   }
 
-  /** Makes the areas and the skeleton of new directories. */
+  /** Makes the areas. New directories in them come when something is to be put there: threads need not wait for those of others. */
   open(): void {
     const [first, ...others] = this.#survey.areas.map((area) => area.path);
     if (first === undefined) return;
@@ -77,10 +80,14 @@ export class Staging {
       this.#disk.mkdir(area);
       this.#written.push(area);
     }
-    for (const { staged } of this.#survey.directories) {
-      this.#disk.mkdir(staged);
-      this.#written.push(staged);
-    }
+  }
+
+  // Of the new directories; where it is not one of them, or was made, nothing is to be done.
+  #makeDirectory(staged: string): void {
+    if (!this.#unmade.delete(staged)) return;
+    this.#makeDirectory(parentPath(staged as BytePath));
+    this.#disk.mkdir(staged);
+    this.#written.push(staged);
   }
 
   /** A file of gtpkg's own state in the first area. @returns its staged path */
@@ -101,18 +108,23 @@ export class Staging {
     return path;
   }
 
-  /** Where the files of a release's payload go. @param md5 - dpkg's records want their MD5 */
+  /** Where the files of a release's payload go, their directories made. @param md5 - dpkg's records want their MD5 */
   targets(by: Incoming, md5 = false): FileTargets {
     const linked = new Set<string>();
     for (const { type, link } of by.release.manifest)
       if (type === 'h' && link !== undefined) linked.add(link);
     const targets = new Map<string, FileTarget>();
+    let last = '';
     for (const entry of by.release.manifest) {
       if (entry.type !== 'f') continue;
       const path =
         this.#placements.get(`${by.name}/${entry.path}`)?.staged ??
         (linked.has(entry.path) ? this.#spare() : undefined);
-      if (path !== undefined) targets.set(entry.path, { path, ...this.#withXattrs(entry, path), md5 });
+      if (path === undefined) continue;
+      const directory = parentPath(path as BytePath);
+      // the manifest's order: mostly that of the file before
+      if (directory !== last) this.#makeDirectory((last = directory));
+      targets.set(entry.path, { path, ...this.#withXattrs(entry, path), md5 });
     }
     return targets;
   }
@@ -149,6 +161,7 @@ export class Staging {
         },
       );
     }
+    for (const staged of this.#unmade) this.#makeDirectory(staged);
     for (const { staged, slot, top } of [...this.#survey.directories].reverse()) {
       const attributes = slot === undefined ? PLAIN : this.#attributes(slot.entry);
       // a directory without write permission for its owner cannot be moved by him: compose.ts takes it away afterwards
@@ -162,6 +175,7 @@ export class Staging {
     const placement = this.#placements.get(key);
     if (placement === undefined || entry.type === 'd') return;
     const { staged } = placement;
+    this.#makeDirectory(parentPath(staged));
     const attributes = this.#withXattrs(entry, staged);
     if (entry.type === 'l') {
       this.#disk.symlink(entry.link ?? '', staged);

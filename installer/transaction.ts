@@ -6,6 +6,7 @@
  * 3. An error before the commit undoes everything; a kill leaves it to the next openRoot.
  * 4. After the commit nothing is undone; only backups and empty directories are left to remove.
  */
+import { setImmediate as breathe } from 'node:timers/promises';
 import { pathToText } from '../model/bytes.js';
 import { GtpkgError } from '../model/errors.js';
 import { diskError } from './disk-error.js';
@@ -140,6 +141,10 @@ function checkSpace({ root, survey }: Prepared): void {
   }
 }
 
+const largestFirst = (incoming: readonly Incoming[]): Incoming[] =>
+  [...incoming].sort((a, b) => bytesOf(b) - bytesOf(a));
+const bytesOf = ({ release }: Incoming): number => release.payload?.section.rawLength ?? 0;
+
 async function layOutAll(
   { root, plan, input, survey }: Prepared,
   staging: Staging,
@@ -169,15 +174,17 @@ async function layOutAll(
     });
     if (failed === undefined) await staging.settle(by, targets, digests);
   };
-  const work = plan.incoming.map(async (by) => {
-    try {
-      await one(by);
-    } catch (error) {
+  const work: Promise<void>[] = [];
+  for (const by of largestFirst(plan.incoming)) {
+    const over = one(by).catch(async (error: unknown) => {
       // the first failure is the reason of all others
       failed ??= { error };
       await layOut.stop();
-    }
-  });
+    });
+    work.push(over);
+    // whoever lays out begins with this one while the next one's places are made
+    await breathe();
+  }
   await Promise.all(work);
   progress.laidOut(plan.bytes, 'writing to the disk');
   if (failed === undefined && plan.bytes >= WORTH_WRITING_BACK) root.disk.writeBack(areas);

@@ -5,8 +5,7 @@
 import {
   decodeGitName,
   encodeGitName,
-  encodeTree,
-  encodeTree256,
+  encodeTrees,
   hashBlob,
   hashObject,
   hashObject256,
@@ -59,10 +58,10 @@ export function isInTree(entry: ManifestEntry): boolean {
 
 /** A tree of these names, without what lies below. */
 export function buildTree(nodes: readonly Node[]): BuiltTree {
-  const body = encodeTree(nodes);
+  const { body, body256 } = encodeTrees(nodes);
   return {
     oid: hashObject('tree', body),
-    oid256: hashObject256('tree', encodeTree256(nodes)),
+    oid256: hashObject256('tree', body256),
     trees: [{ type: 'tree', body }],
   };
 }

@@ -58,7 +58,9 @@ export async function changeRoot(
   });
   try {
     if (!options.dryRun) await rememberRoot(context);
-    const decision = await decide(context, request);
+    // what was decided for a root that was not there holds for one that is empty
+    const isNew = first !== undefined && root.status().size === 0;
+    const decision = isNew ? first : await decide(context, request);
     const { plan } = decision;
     const wanted = await wantedReleases(context, decision, { deltas: options.deltas ?? true });
     await requireFresh(

@@ -32,5 +32,9 @@ export function headOnce(source: ByteSource): HeadOnce {
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const chunk of chunks) parts.push(chunk);
-  return Buffer.concat(parts);
+  const [first] = parts;
+  // it mostly is one block of the store: a copy would be made of half a megabyte for each release
+  return first !== undefined && parts.length === 1
+    ? Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+    : Buffer.concat(parts);
 }
