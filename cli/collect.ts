@@ -20,10 +20,8 @@ export function collectAll(): void {
   collect();
 }
 
-// There is no other door to it than a context that is made while the flag is set.
+// There is no other door to it than a context that is made while the flag is set. It stays set: flags are the process's, and another thread may be at it.
 function find(): Collect {
   setFlagsFromString('--expose-gc');
-  const found = runInNewContext('gc') as Collect;
-  setFlagsFromString('--no-expose-gc');
-  return found;
+  return (runInNewContext('globalThis.gc') as Collect | undefined) ?? ((): void => undefined);
 }

@@ -36,11 +36,10 @@ export interface TransactionResult extends TransactionPreview {
 }
 
 const ADVANCE_EVERY = 1024 * 1024;
-/**
- * From so many bytes on, the disk begins to take files when half of them are written. Once: more often it keeps those waiting who write, as long as it saves at
- * the end (ADR 0005).
- */
+/** From so many bytes on, the disk begins to take files while others are written. */
 const WORTH_WRITING_BACK = 64 * 1024 * 1024;
+/** When it does, as parts of all bytes: the more often, the longer it keeps those waiting who write; the earlier, the more is left for the end (ADR 0005). */
+const WRITE_BACK_AT = [0.4, 0.8];
 
 /**
  * Carries out `request` in a root opened `exclusive`.
@@ -155,7 +154,7 @@ async function layOutAll(
 ): Promise<void> {
   let done = 0;
   let told = 0;
-  let isHalf = false;
+  const parts = plan.bytes < WORTH_WRITING_BACK ? [] : [...WRITE_BACK_AT];
   const areas = survey.areas.map(({ path }) => path);
   let failed: { error: unknown } | undefined;
   const hasDpkg =
@@ -168,8 +167,8 @@ async function layOutAll(
       if (done - told < ADVANCE_EVERY) return;
       told = done;
       progress.laidOut(done, by.name);
-      if (isHalf || plan.bytes < WORTH_WRITING_BACK || done < plan.bytes / 2) return;
-      isHalf = true;
+      if (done < plan.bytes * (parts[0] ?? Infinity)) return;
+      parts.shift();
       root.disk.writeBack(areas);
     });
     if (failed === undefined) await staging.settle(by, targets, digests);
