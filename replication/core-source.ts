@@ -34,6 +34,8 @@ interface Blocks {
   close(): Promise<void>;
 }
 
+const blockAt = (offset: number): number => Math.floor(offset / limits.RELEASE_CHUNK);
+
 async function* readHeld(
   store: Corestore,
   ref: CoreRef,
@@ -55,17 +57,16 @@ async function* readHeld(
   if (length === 0) return;
   let blocks: Blocks | undefined;
   try {
-    blocks = (await stored(store, ref)) ?? (await opened(store, ref));
     const end = offset + length;
-    const last = Math.floor((end - 1) / limits.RELEASE_CHUNK);
+    const [from, last] = [blockAt(offset), blockAt(end - 1)];
+    blocks = (await stored(store, ref, from)) ?? (await opened(store, ref));
     const fetch = (index: number): Promise<Buffer | null> | undefined => {
       const block = blocks?.get(index);
       block?.catch(() => undefined); // the caller may stop before it is awaited
       return block;
     };
-    let index = Math.floor(offset / limits.RELEASE_CHUNK);
-    let ahead = fetch(index);
-    for (; index <= last; index++) {
+    let ahead = fetch(from);
+    for (let index = from; index <= last; index++) {
       const block = await ahead;
       if (index < last) ahead = fetch(index + 1);
       if (block === null || block === undefined) throw missing(ref, index);
@@ -80,39 +81,45 @@ async function* readHeld(
   }
 }
 
-/** As its records say, when they say that it is the announced core and here whole. */
-async function stored(store: Corestore, ref: CoreRef): Promise<Blocks | undefined> {
+/**
+ * As its records say, when they say that it is the announced core and here whole.
+ * @param first - the block that will be asked for first: it comes with the records
+ */
+async function stored(store: Corestore, ref: CoreRef, first: number): Promise<Blocks | undefined> {
   const storage = await store.storage.resumeCore(discoveryKeyOf(decodeCoreKey(ref.key)));
   if (storage === null) return undefined;
-  const blocks: Blocks = {
-    get: (index) => {
+  let isWhole = false;
+  try {
+    const records = storage.read();
+    let known: Promise<Buffer | null> | undefined = records.getBlock(first);
+    const says = saysWhole(records, ref);
+    records.tryFlush();
+    const [whole] = await Promise.all([says, known]);
+    isWhole = whole;
+    if (!isWhole) return undefined;
+    const get = (index: number): Promise<Buffer | null> => {
+      const early = index === first ? known : undefined;
+      known = undefined;
+      if (early !== undefined) return early;
       const batch = storage.read();
       const block = batch.getBlock(index);
       batch.tryFlush();
       return block;
-    },
-    close: () => storage.close(),
-  };
-  let isWhole = false;
-  try {
-    isWhole = await saysWhole(storage, ref);
+    };
+    return { get, close: () => storage.close() };
   } finally {
     if (!isWhole) await storage.close();
   }
-  return isWhole ? blocks : undefined;
 }
 
-async function saysWhole(storage: CoreStorage, ref: CoreRef): Promise<boolean> {
+async function saysWhole(records: ReturnType<CoreStorage['read']>, ref: CoreRef): Promise<boolean> {
   const count = blockCount(ref.byteLength);
-  const batch = storage.read();
-  const found = Promise.all([
-    batch.getAuth(),
-    batch.getHead(),
-    batch.getHints(),
-    Promise.all(rootsOf(count).map(({ index }) => batch.getTreeNode(index))),
+  const [auth, head, hints, roots] = await Promise.all([
+    records.getAuth(),
+    records.getHead(),
+    records.getHints(),
+    Promise.all(rootsOf(count).map(({ index }) => records.getTreeNode(index))),
   ]);
-  batch.tryFlush();
-  const [auth, head, hints, roots] = await found;
   if (auth === null || encodeCoreKey(auth.key) !== ref.key) return false;
   if ((hints?.contiguousLength ?? 0) < count || (hints?.recovering ?? 0) !== 0) return false;
   const byteLength = roots.reduce((sum, node) => sum + (node?.size ?? 0), 0);

@@ -84,6 +84,8 @@ export class LayOutThreads implements LayOut {
   readonly #queue: Waiting[] = [];
   /** calls that no thread works on yet */
   #expected = 0;
+  /** calls that were announced and have not come */
+  #announced = 0;
   #fed = 0;
   readonly #ending = new Set<Promise<void>>();
   #stopping: Promise<void> | undefined;
@@ -99,6 +101,7 @@ export class LayOutThreads implements LayOut {
   /** Starts threads before the first call: they are ready when it comes. @param jobs - calls that are to be expected */
   start(jobs: number): void {
     trimMemory();
+    this.#announced = jobs;
     while (this.#threads.size < Math.min(jobs, MOST, availableParallelism())) this.#idle.push(this.#make());
   }
 
@@ -107,6 +110,7 @@ export class LayOutThreads implements LayOut {
     if (payload === undefined) return this.#here.files(release, targets, advance);
     const { section } = payload;
     const stretch = new Stretch(this.#counted(this.#arriving.source(pin.core)), section);
+    this.#announced = Math.max(0, this.#announced - 1);
     this.#expected++;
     let thread: LayOutWorker | undefined;
     try {
@@ -131,7 +135,7 @@ export class LayOutThreads implements LayOut {
     this.#queue.sort((a, b) => a.bytes - b.bytes);
     const next = this.#queue.pop();
     this.#queue.at(-1)?.begin();
-    if (next === undefined && this.#expected > 0) this.#idle.push(thread);
+    if (next === undefined && this.#expected + this.#announced > 0) this.#idle.push(thread);
     else if (next === undefined) this.#dismiss(thread);
     else {
       // decompressing large ones takes 32 MiB that it would keep to its end
