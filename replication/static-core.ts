@@ -9,13 +9,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type Corestore from 'corestore';
 import type Hypercore from 'hypercore';
-import {
-  decodeCoreKey,
-  GtpkgError,
-  limits,
-  systemCode,
-  type CoreRef,
-} from '../model/index.js';
+import { decodeCoreKey, GtpkgError, limits, systemCode, type CoreRef } from '../model/index.js';
 import { fileFailure, storeFailure } from './failure.js';
 import { blockCount, blockLength, TreeBuilder, type StaticShape } from './merkle.js';
 import { readRecords } from './records.js';
