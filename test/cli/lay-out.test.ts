@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -124,6 +124,48 @@ describe('files laid out in threads', { timeout: 120_000 }, () => {
       for (const folder of folders) assert.equal((await readdir(folder)).length, targets.size);
       assert.equal(reading, 0);
       assert.ok(most <= 2 * availableParallelism() + 1, `${most} were read at once`);
+    } finally {
+      await layOut.stop();
+    }
+  });
+
+  test('large payloads and small ones in turn: what a large one took goes back, and all are whole', async () => {
+    const src = join(dir, 'wide');
+    await mkdir(join(src, 'data'), { recursive: true });
+    await writeFile(join(src, 'data', 'wide'), Buffer.alloc(9 * 1024 * 1024, 'wide '));
+    await writeFile(join(src, 'control'), control({ Package: 'wide' }));
+    await mkdir(join(dir, 'wide-image'));
+    const { image, pin } = await publish(join(dir, 'wide-image'), await readDirectory(src), key);
+    const wide = await fileSource(image);
+    const large = await verifyRelease({ source: wide, pin, keys: [key.publicKey], now: new Date() });
+    const { root, targets } = await place();
+    const [target] = targets.values();
+    assert.ok(target !== undefined);
+    const either: Arriving = {
+      source: ({ byteLength }) => (byteLength === pin.core.byteLength ? wide : source),
+      whole: () => Promise.resolve(),
+      stop: () => Promise.resolve(),
+    };
+    const layOut = threads(root, either);
+    try {
+      for (let round = 0; round < 2; round++) {
+        await Promise.all(
+          Array.from({ length: 9 }, async (_, at) => {
+            const folder = await mkdtemp(join(root, 'one-'));
+            const below = (path: string): string => `${folder.slice(root.length + 1)}/${path}`;
+            const isLarge = at % 3 === 0;
+            const own = isLarge
+              ? new Map([['wide', { ...target, path: below('wide') }]])
+              : new Map([...targets].map(([path, each]) => [path, { ...each, path: below(each.path) }]));
+            await layOut.files(isLarge ? large : release, own, () => undefined);
+            if (isLarge)
+              assert.ok(
+                (await readFile(join(folder, 'wide'))).equals(Buffer.alloc(9 * 1024 * 1024, 'wide ')),
+              );
+            else assert.equal((await readdir(folder)).length, targets.size);
+          }),
+        );
+      }
     } finally {
       await layOut.stop();
     }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import Corestore from 'corestore';
 import fc from 'fast-check';
-import { encodeCoreKey, limits, type CoreKey } from '../../model/index.js';
+import { decodeCoreKey, encodeCoreKey, limits, type CoreKey } from '../../model/index.js';
 import { coreSource } from '../../replication/core-source.js';
 import { openStore } from '../../replication/store.js';
 import {
@@ -89,6 +89,35 @@ describe('static cores', () => {
       await assert.rejects(collect(source.read(offset, length)), code('CORE_MISMATCH'));
     }
     assert.equal((await collect(source.read(bytes.length, 0))).length, 0);
+  });
+
+  test('what is here whole is read without being opened; a block that was given up is missing', async () => {
+    const bytes = randomBytes(3 * CHUNK + 7);
+    const ref = await putStatic(store, bytesReader(bytes));
+    // opened in a store of its own, where nothing of it can be open still
+    const home = world.path('opened');
+    const own = await openStore(home);
+    await putStatic(own, bytesReader(bytes));
+    await own.close();
+    const again = await openStore(home);
+    let opened = 0;
+    again.watch(() => opened++);
+    try {
+      const source = coreSource(again, ref);
+      assert.ok(bytes.equals(await collect(source.read(0, bytes.length))));
+      const some = await Promise.all([0, 1, 2].map((at) => collect(source.read(at * CHUNK + 5, 1000))));
+      some.forEach((part, at) => assert.ok(part.equals(bytes.subarray(at * CHUNK + 5, at * CHUNK + 1005))));
+      assert.equal(opened, 0);
+      const core = again.get({ key: decodeCoreKey(ref.key) });
+      await core.ready();
+      await core.clear(1, 2);
+      await core.close();
+      await assert.rejects(collect(source.read(0, bytes.length)), code('BLOCKS_MISSING'));
+      assert.ok(bytes.subarray(2 * CHUNK).equals(await collect(source.read(2 * CHUNK, CHUNK + 7))));
+      assert.equal(opened, 1);
+    } finally {
+      await again.close();
+    }
   });
 
   test('storing what is held changes nothing', async () => {
