@@ -115,6 +115,7 @@ class Repair {
     };
     try {
       staging.open();
+      staging.makeDirectories();
       await this.#stage(staging, rest, places);
       this.#finishDirectories(directories);
       const done = items.filter((item) => !item.light || this.#attributes(item, staging));

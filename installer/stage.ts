@@ -82,6 +82,11 @@ export class Staging {
     }
   }
 
+  /** Makes all new directories that are not there yet. */
+  makeDirectories(): void {
+    for (const staged of this.#unmade) this.#makeDirectory(staged);
+  }
+
   // Of the new directories; where it is not one of them, or was made, nothing is to be done.
   #makeDirectory(staged: string): void {
     if (!this.#unmade.delete(staged)) return;
@@ -161,7 +166,7 @@ export class Staging {
         },
       );
     }
-    for (const staged of this.#unmade) this.#makeDirectory(staged);
+    this.makeDirectories();
     for (const { staged, slot, top } of [...this.#survey.directories].reverse()) {
       const attributes = slot === undefined ? PLAIN : this.#attributes(slot.entry);
       // a directory without write permission for its owner cannot be moved by him: compose.ts takes it away afterwards
