@@ -90,7 +90,7 @@ export class Staging {
   // Of the new directories; where it is not one of them, or was made, nothing is to be done.
   #makeDirectory(staged: string): void {
     if (!this.#unmade.delete(staged)) return;
-    this.#makeDirectory(parentPath(staged as BytePath));
+    this.#makeDirectory(parentPath(staged));
     this.#disk.mkdir(staged);
     this.#written.push(staged);
   }
@@ -126,7 +126,7 @@ export class Staging {
         this.#placements.get(`${by.name}/${entry.path}`)?.staged ??
         (linked.has(entry.path) ? this.#spare() : undefined);
       if (path === undefined) continue;
-      const directory = parentPath(path as BytePath);
+      const directory = parentPath(path);
       // the manifest's order: mostly that of the file before
       if (directory !== last) this.#makeDirectory((last = directory));
       targets.set(entry.path, { path, ...this.#withXattrs(entry, path), md5 });
