@@ -2,9 +2,7 @@
  * Reads immutable cores that are held. One that is here whole is read from the store's records: opening it, which sets up all that exchange with peers
  * needs, takes longer than reading what a release says of itself, and it stays open for seconds.
  */
-import type Corestore from 'corestore';
-import type { CoreStorage } from 'corestore';
-import type Hypercore from 'hypercore';
+import type { default as Corestore, CoreStorage } from 'corestore';
 import {
   decodeCoreKey,
   encodeCoreKey,
@@ -14,9 +12,9 @@ import {
   type CoreRef,
 } from '../model/index.js';
 import { storeFailure } from './failure.js';
-import { rootsOf } from './flat-tree.js';
 import { blockCount, blockLength } from './merkle.js';
-import { checkShape, isShape, openHeld } from './static-core.js';
+import { bytesIn } from './records.js';
+import { checkShape, isShape, mismatch, openHeld } from './static-core.js';
 import { discoveryKeyOf } from './store.js';
 
 /** Random access to a core that is held. Reading throws GtpkgError BLOCKS_MISSING, CORE_MISMATCH. */
@@ -49,35 +47,41 @@ async function* readHeld(
     length >= 0 &&
     offset + length <= ref.byteLength
   )) {
-    throw new GtpkgError(
-      'CORE_MISMATCH',
-      `bytes ${offset} to ${offset + length} are outside core ${ref.key} of ${ref.byteLength} bytes`,
-    );
+    const where = `core ${ref.key} of ${ref.byteLength} bytes`;
+    throw mismatch(ref, `bytes ${offset} to ${offset + length} are outside ${where}`);
   }
   if (length === 0) return;
-  let blocks: Blocks | undefined;
+  const end = offset + length;
+  const [from, last] = [blockAt(offset), blockAt(end - 1)];
+  const blocks = await blocksOf(store, ref, from);
   try {
-    const end = offset + length;
-    const [from, last] = [blockAt(offset), blockAt(end - 1)];
-    blocks = (await stored(store, ref, from)) ?? (await opened(store, ref));
-    const fetch = (index: number): Promise<Buffer | null> | undefined => {
-      const block = blocks?.get(index);
-      block?.catch(() => undefined); // the caller may stop before it is awaited
+    const fetch = (index: number): Promise<Buffer | null> => {
+      const block = blocks.get(index);
+      block.catch(() => undefined); // the caller may stop before it is awaited
       return block;
     };
     let ahead = fetch(from);
     for (let index = from; index <= last; index++) {
       const block = await ahead;
       if (index < last) ahead = fetch(index + 1);
-      if (block === null || block === undefined) throw missing(ref, index);
+      if (block === null) throw missing(ref, index);
       const start = index * limits.RELEASE_CHUNK;
-      if (block.byteLength !== blockLength(ref.byteLength, index)) checkFailed(ref);
+      if (block.byteLength !== blockLength(ref.byteLength, index)) throw miscut(ref);
       yield block.subarray(Math.max(0, offset - start), Math.min(block.byteLength, end - start));
     }
   } catch (cause) {
     throw storeFailure(cause);
   } finally {
-    await blocks?.close();
+    await blocks.close();
+  }
+}
+
+/** @param first - the block that will be asked for first */
+async function blocksOf(store: Corestore, ref: CoreRef, first: number): Promise<Blocks> {
+  try {
+    return (await stored(store, ref, first)) ?? (await opened(store, ref));
+  } catch (cause) {
+    throw storeFailure(cause);
   }
 }
 
@@ -114,21 +118,20 @@ async function stored(store: Corestore, ref: CoreRef, first: number): Promise<Bl
 
 async function saysWhole(records: ReturnType<CoreStorage['read']>, ref: CoreRef): Promise<boolean> {
   const count = blockCount(ref.byteLength);
-  const [auth, head, hints, roots] = await Promise.all([
+  const [auth, head, hints, byteLength] = await Promise.all([
     records.getAuth(),
     records.getHead(),
     records.getHints(),
-    Promise.all(rootsOf(count).map(({ index }) => records.getTreeNode(index))),
+    bytesIn(records, count),
   ]);
   if (auth === null || encodeCoreKey(auth.key) !== ref.key) return false;
   if ((hints?.contiguousLength ?? 0) < count || (hints?.recovering ?? 0) !== 0) return false;
-  const byteLength = roots.reduce((sum, node) => sum + (node?.size ?? 0), 0);
   return isShape({ manifest: auth.manifest, length: head?.length ?? 0, byteLength }, ref);
 }
 
 /** As hypercore says: what is held in part, or is not what was announced. */
 async function opened(store: Corestore, ref: CoreRef): Promise<Blocks> {
-  const core: Hypercore | undefined = await openHeld(store, ref);
+  const core = await openHeld(store, ref);
   if (core === undefined || core.length === 0) {
     await core?.close();
     throw missing(ref, 0);
@@ -142,12 +145,8 @@ async function opened(store: Corestore, ref: CoreRef): Promise<Blocks> {
   return { get: (index) => core.get(index, { wait: false }), close: () => core.close() };
 }
 
-function checkFailed(ref: CoreRef): never {
-  throw new GtpkgError(
-    'CORE_MISMATCH',
-    `core ${ref.key} is not cut into blocks of ${limits.RELEASE_CHUNK} bytes`,
-    { data: { core: ref.key } },
-  );
+function miscut(ref: CoreRef): GtpkgError {
+  return mismatch(ref, `core ${ref.key} is not cut into blocks of ${limits.RELEASE_CHUNK} bytes`);
 }
 
 function missing(ref: CoreRef, block: number): GtpkgError {

@@ -1,7 +1,7 @@
 /**
  * What the store's own records say of its cores, read without opening any: an open core costs memory and stays for seconds.
  */
-import type Corestore from 'corestore';
+import type { default as Corestore, CoreStorage } from 'corestore';
 import { encodeCoreKey, type CoreKey } from '../model/index.js';
 import { storeFailure } from './failure.js';
 import { rootsOf } from './flat-tree.js';
@@ -62,7 +62,7 @@ async function record(
 ): Promise<CoreRecord | undefined> {
   if (auth === null) return undefined;
   const length = head?.length ?? 0;
-  const byteLength = await bytesIn(store, discoveryKey, length);
+  const byteLength = await sizeOf(store, discoveryKey, length);
   const whole = (hints?.contiguousLength ?? 0) >= length;
   const { blocks, held } = whole
     ? { blocks: length, held: byteLength }
@@ -78,16 +78,24 @@ async function record(
   };
 }
 
-/** The size of a core stands in the roots of its tree. */
-async function bytesIn(store: Corestore, discoveryKey: Buffer, length: number): Promise<number> {
+/** The size of a core stands in the roots of its tree. Reads with the rest of the batch. @param length - in blocks */
+export async function bytesIn(
+  batch: Pick<ReturnType<CoreStorage['read']>, 'getTreeNode'>,
+  length: number,
+): Promise<number> {
+  const roots = await Promise.all(rootsOf(length).map(({ index }) => batch.getTreeNode(index)));
+  return roots.reduce((sum, node) => sum + (node?.size ?? 0), 0);
+}
+
+async function sizeOf(store: Corestore, discoveryKey: Buffer, length: number): Promise<number> {
   if (length === 0) return 0;
   const storage = await store.storage.resumeCore(discoveryKey);
   if (storage === null) return 0;
   try {
     const batch = storage.read();
-    const nodes = Promise.all(rootsOf(length).map(({ index }) => batch.getTreeNode(index)));
+    const size = bytesIn(batch, length);
     batch.tryFlush();
-    return (await nodes).reduce((sum, node) => sum + (node?.size ?? 0), 0);
+    return await size;
   } finally {
     await storage.close();
   }

@@ -205,12 +205,16 @@ export function isShape({ manifest, length, byteLength }: Shape, ref: CoreRef): 
 export function checkShape(core: Hypercore, ref: CoreRef): void {
   const { manifest, length } = core;
   if (isShape({ manifest, length, byteLength: core.core.state?.byteLength }, ref)) return;
-  throw new GtpkgError(
-    'CORE_MISMATCH',
+  throw mismatch(
+    ref,
     `core ${ref.key} is not the immutable core of ${ref.byteLength} bytes that was announced`,
-    {
-      hint: 'Whoever published its address made a mistake or means harm; ask the distribution.',
-      data: { core: ref.key, byteLength: ref.byteLength },
-    },
   );
+}
+
+/** What is under a key is not what was announced with it. */
+export function mismatch(ref: CoreRef, what: string): GtpkgError {
+  return new GtpkgError('CORE_MISMATCH', what, {
+    hint: 'Whoever published its address made a mistake or means harm; ask the distribution.',
+    data: { core: ref.key, byteLength: ref.byteLength },
+  });
 }
