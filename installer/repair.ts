@@ -228,13 +228,9 @@ class Repair {
     const { pkg, entry } = item;
     const xattrs = (): readonly Xattr[] | undefined => staging.xattrs(entry, `${staging.main}/`);
     const change = lightChange(item, { disk: this.#root.disk, owners: this.#owners, xattrs });
+    const why = 'its extended attributes cannot be set here';
     if (change !== undefined) this.#operations.push(change);
-    else
-      this.#left.push({
-        package: pkg.name,
-        path: entry.path,
-        why: 'its extended attributes cannot be set here',
-      });
+    else this.#left.push({ package: pkg.name, path: entry.path, why });
     return change !== undefined;
   }
 
