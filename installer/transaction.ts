@@ -183,6 +183,7 @@ async function layOutAll(
     work.push(over);
     // whoever lays out begins with this one while the next one's places are made
     await breathe();
+    if (failed !== undefined) break;
   }
   await Promise.all(work);
   progress.laidOut(plan.bytes, 'writing to the disk');
