@@ -129,7 +129,7 @@ describe('files laid out in threads', { timeout: 120_000 }, () => {
     }
   });
 
-  test('large payloads and small ones in turn: what a large one took goes back, and all are whole', async () => {
+  test('large payloads and small ones in turn, with what a large one took given back between: all are whole', async () => {
     const src = join(dir, 'wide');
     await mkdir(join(src, 'data'), { recursive: true });
     await writeFile(join(src, 'data', 'wide'), Buffer.alloc(9 * 1024 * 1024, 'wide '));
